@@ -1,0 +1,158 @@
+#include "base/log.hpp"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <ctime>
+#include <deque>
+#include <memory>
+
+#include "base/guarded.hpp"
+
+namespace promotiond::log {
+namespace {
+
+constexpr std::size_t kShortestSecret = 6;
+constexpr std::size_t kMostSecrets = 1024;
+constexpr std::string_view kMask = "***";
+
+std::atomic<Format> chosen_format{Format::Logfmt};
+
+Guarded<std::deque<Secret>>& masked_values() {
+    static Guarded<std::deque<Secret>> values;
+    return values;
+}
+
+const std::shared_ptr<spdlog::logger>& sink() {
+    static const auto logger = [] {
+        auto made = spdlog::stderr_logger_mt("promotiond");
+        made->set_pattern("%v");
+        return made;
+    }();
+    return logger;
+}
+
+spdlog::level::level_enum level_of(Level level) {
+    switch (level) {
+        case Level::Debug: return spdlog::level::debug;
+        case Level::Info: return spdlog::level::info;
+        case Level::Warn: return spdlog::level::warn;
+        case Level::Error: return spdlog::level::err;
+    }
+    return spdlog::level::err;
+}
+
+std::string_view name_of(Level level) {
+    switch (level) {
+        case Level::Debug: return "debug";
+        case Level::Info: return "info";
+        case Level::Warn: return "warn";
+        case Level::Error: return "error";
+    }
+    return "error";
+}
+
+// Both formats quote in JSON's way: readers of logfmt accept it, and no control character reaches a
+// terminal.
+void append_quoted(std::string& out, std::string_view text) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    out += '"';
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (c == '\n') {
+            out += "\\n";
+        } else if (byte < 0x20 || byte == 0x7f) {
+            out += "\\u00";
+            out += kHex[byte >> 4];
+            out += kHex[byte & 0x0f];
+        } else {
+            out += c;
+        }
+    }
+    out += '"';
+}
+
+bool plain(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+        return c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
+    });
+}
+
+void append_field(std::string& out, Format format, std::string_view key, std::string_view value) {
+    if (format == Format::Json) {
+        out += out.empty() ? "{" : ",";
+        append_quoted(out, key);
+        out += ':';
+        append_quoted(out, value);
+        return;
+    }
+    if (!out.empty()) out += ' ';
+    out += key;
+    out += '=';
+    if (plain(value)) out += value;
+    else append_quoted(out, value);
+}
+
+std::string timestamp() {
+    const auto now = std::chrono::system_clock::now();
+    const auto ms = std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()).count();
+    const auto seconds = static_cast<std::time_t>(ms / 1000);
+    std::tm utc{};
+    gmtime_r(&seconds, &utc);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                       utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, ms % 1000);
+}
+
+}  // namespace
+
+void open(const Options& options) {
+    chosen_format = options.format;
+    sink()->set_level(level_of(options.level));
+}
+
+void flush() { sink()->flush(); }
+
+void write(Level level, std::string_view id, std::string_view sentence,
+           std::initializer_list<Field> fields) {
+    if (!sink()->should_log(level_of(level))) return;
+    const Format format = chosen_format;
+    std::string line;
+    append_field(line, format, "ts", timestamp());
+    append_field(line, format, "level", name_of(level));
+    append_field(line, format, "id", id);
+    append_field(line, format, "msg", redacted(sentence));
+    for (const Field& field : fields) append_field(line, format, field.key, redacted(field.value));
+    if (format == Format::Json) line += '}';
+    sink()->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+void redact(std::string_view value) {
+    if (value.size() < kShortestSecret) return;
+    auto values = masked_values().access();
+    const bool known = std::any_of(values->begin(), values->end(),
+                                   [&](const Secret& s) { return s.reveal() == value; });
+    if (known) return;
+    values->emplace_back(value);
+    if (values->size() > kMostSecrets) values->pop_front();
+}
+
+std::string redacted(std::string_view text) {
+    std::string out(text);
+    auto values = masked_values().access();
+    for (const Secret& secret : *values) {
+        const std::string_view value = secret.reveal();
+        for (auto at = out.find(value); at != std::string::npos;
+             at = out.find(value, at + kMask.size())) {
+            out.replace(at, value.size(), kMask);
+        }
+    }
+    return out;
+}
+
+}  // namespace promotiond::log

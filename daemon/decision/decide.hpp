@@ -1,0 +1,85 @@
+// decide(): is the next environment due? A pure function of Pipeline, History, signal and time; it
+// does no I/O, reads no clock and logs nothing. Its reasons are what people are shown under "why".
+//
+// Not here: writing the decision down (journal), carrying it out (dispatcher), checking signatures
+// (http).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/history.hpp"
+#include "model/pipeline.hpp"
+
+namespace promotiond::decision {
+
+enum class Verdict {
+    Promote,  // at least one promotion is due
+    Hold,     // the evidence counts, but something is still missing
+    Ignore,   // the event says nothing that could promote
+};
+
+[[nodiscard]] std::string_view name_of(Verdict verdict);
+
+// Words a program can test and a sentence for people.
+struct Reason {
+    std::string code;  // e.g. "runs-successfully", "same-evidence", "waiting-for-targets"; listed
+                       // in decision/README.md
+    std::string text;
+};
+
+// A promotion that the decision asks for.
+struct Due {
+    model::Promotion promotion;  // id, scope, revision, phase (Queued or AwaitingApproval), reason,
+                                 // strategy filled in
+    std::vector<model::PromotionId>
+        supersedes;  // unfinished promotions of the same scope that it replaces
+};
+
+struct Decision {
+    Verdict verdict = Verdict::Ignore;
+    std::vector<Reason> reasons;  // never empty
+    std::vector<model::Evidence>
+        evidence;  // to be remembered, whatever the verdict; empty if nothing new
+    std::vector<Due> due;
+    // Promotions that already carry this revision to the next environment: the answer to a repeated
+    // event.
+    std::vector<model::PromotionId> existing;
+};
+
+// Errors, all ErrorKind::Invalid, with the texts that pipeline-controller's clients know (unknown
+// environment, last environment, no targets, foreign object). NotFound is not used here.
+[[nodiscard]] Result<Decision> decide(const model::Pipeline& pipeline,
+                                      const model::History& history,
+                                      const model::ReceivedEvent& event, WallTime now);
+
+// An approval of exactly this revision for an environment (and target, if per target; empty = every
+// waiting one).
+struct Approval {
+    std::string environment;
+    std::string target;
+    std::string revision;
+    std::string actor;
+};
+struct Approved {
+    std::vector<model::PromotionId> promotions;  // to move from AwaitingApproval to Queued
+    std::vector<Reason> reasons;
+};
+// Invalid, "failed approving promotion", when nothing waits for that revision.
+[[nodiscard]] Result<Approved> decide(const model::Pipeline& pipeline,
+                                      const model::History& history, const Approval& approval);
+
+// Plain words on what an environment is waiting for.
+struct Why {
+    std::string environment;
+    std::string headline;         // one sentence
+    std::vector<Reason> reasons;  // what holds it, in order of importance
+    std::optional<WallTime> since;
+    std::string unblock;  // what would change it; empty if nothing is held
+};
+[[nodiscard]] std::vector<Why> why(const model::Pipeline& pipeline, const model::History& history,
+                                   WallTime now);
+
+}  // namespace promotiond::decision

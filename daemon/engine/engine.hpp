@@ -1,0 +1,133 @@
+// Engine: the single writer. Signals come in (events, approvals, operators' commands, outcomes);
+// each is decided against the current state, all that wait are written to the journal in one
+// commit, and only then is anybody answered or any work done.
+//
+//   HTTP thread --submit()--> queue --> engine thread: decide, decide, ... --> journal.commit() -->
+//   answers, dispatcher
+//
+// Readers never touch the engine's state: they get immutable snapshots. If the journal cannot be
+// written the signals are answered with Transient, nothing has happened, and the state is as
+// before.
+//
+// Thread-safety: all public functions from any thread. Completions run on the engine's thread and
+// must not block.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "decision/decide.hpp"
+#include "journal/journal.hpp"
+#include "model/history.hpp"
+#include "model/pipeline.hpp"
+#include "platform/platform.hpp"
+#include "strategy/strategy.hpp"
+
+namespace promotiond::engine {
+
+// What became of an event, once durable.
+struct Accepted {
+    decision::Verdict verdict = decision::Verdict::Ignore;
+    std::vector<decision::Reason> reasons;
+    std::vector<model::PromotionId> promotions;  // new or existing; may be empty
+    bool awaiting_approval = false;              // all of them wait for a person
+};
+
+// One Pipeline with its history, as of one commit.
+struct PipelineView {
+    std::shared_ptr<const model::Pipeline>
+        pipeline;  // null: the Pipeline is gone, its promotions are not
+    std::shared_ptr<const model::History> history;
+};
+
+// Everything, as of one commit. Cheap to take, immutable.
+struct Snapshot {
+    std::map<model::PipelineName, PipelineView> pipelines;
+    std::vector<platform::Problem> problems;
+    std::uint64_t version = 0;  // grows with every change
+};
+
+struct Options {
+    std::size_t workers = 8;           // promotions carried out at the same time
+    std::size_t queue_limit = 10'000;  // signals waiting; beyond it submit() answers Throttled
+    std::size_t batch_limit = 256;     // signals a commit
+    std::chrono::milliseconds call_deadline{120'000};
+    std::chrono::milliseconds backoff_first{1'000};  // doubled per try, with jitter
+    std::chrono::milliseconds backoff_most{300'000};
+    std::uint32_t attempts = 20;                      // then Failed
+    std::chrono::milliseconds observe_every{30'000};  // at first; less often as time passes
+    std::chrono::milliseconds observe_at_most{600'000};
+    std::chrono::milliseconds retry_after_most{3'600'000};  // a longer Retry-After is cut to this
+};
+
+class Engine {
+public:
+    // Loads the journal; anything that was Running goes back to Queued with its attempt counted.
+    // Work begins with start().
+    [[nodiscard]] static Result<std::unique_ptr<Engine>> open(Options options,
+                                                              journal::Journal& journal,
+                                                              strategy::Strategies& strategies,
+                                                              const Clock& clock, Metrics& metrics,
+                                                              platform::StatusSink* status);
+    ~Engine();  // as stop(), without grace
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    // Starts the engine's and the workers' threads.
+    void start();
+    // Takes no more work, cancels running calls after the grace, journals what they said, joins all
+    // threads.
+    void stop(std::chrono::milliseconds grace);
+
+    // The whole new set of Pipelines, from the platform.
+    void set_pipelines(platform::Pipelines pipelines);
+
+    // Errors: those of decide(); NotFound if there is no such Pipeline; Throttled if the queue is
+    // full; Transient if the journal cannot be written now; Conflict if the environment's strategy
+    // cannot be found (the Pipeline must be mended).
+    using OnAccepted = std::function<void(Result<Accepted>)>;
+    void submit(model::ReceivedEvent event, OnAccepted done);
+
+    // NotFound; Invalid "failed approving promotion" unless exactly that revision waits; Throttled;
+    // Transient.
+    void approve(const model::PipelineName& pipeline, decision::Approval approval, OnAccepted done);
+
+    // Operators' commands on one promotion. Conflict when its phase does not allow it.
+    using OnPromotion = std::function<void(Result<model::Promotion>)>;
+    void retry(const model::PromotionId& id, const std::string& actor, OnPromotion done);
+    void cancel(const model::PromotionId& id, const std::string& actor, OnPromotion done);
+
+    // Calls once when the promotion has come to a location or a phase past Queued and Running
+    // (Pending, Succeeded, Failed, ...), or when the time is up, with its state then. NotFound if
+    // there is none of that id.
+    void when_settled(const model::PromotionId& id, SteadyTime deadline, OnPromotion done);
+
+    // What carrying a revision to an environment would do, without effects; blocks while the
+    // strategy works it out.
+    [[nodiscard]] Result<strategy::Answer> plan(const model::PipelineName& pipeline,
+                                                const std::string& environment,
+                                                const std::string& target,
+                                                const std::string& revision, std::stop_token stop);
+
+    [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+    [[nodiscard]] std::vector<decision::Why> why(const model::PipelineName& pipeline) const;
+    [[nodiscard]] const journal::Journal& journal() const;  // for its readers
+
+    // True while the journal takes writes, workers move and the queue is not full; else the reason.
+    [[nodiscard]] Result<void> ready() const;
+
+private:
+    class State;
+    explicit Engine(std::unique_ptr<State> state);
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace promotiond::engine

@@ -1,0 +1,55 @@
+// Where Pipelines and secrets come from, and where status goes: three small interfaces with one
+// implementation a platform. The engine cannot tell which it has.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "model/pipeline.hpp"
+#include "model/promotion.hpp"
+
+namespace promotiond::platform {
+
+// A Pipeline that could not be read, and why. The last good version, if there was one, stays in
+// force.
+struct Problem {
+    model::Position where;
+    std::string message;
+};
+
+struct Pipelines {
+    std::vector<std::shared_ptr<const model::Pipeline>> all;
+    std::vector<Problem> problems;
+};
+
+class PipelineSource {
+public:
+    virtual ~PipelineSource() = default;
+    // Reads what is there and begins to watch. changed is called with the whole new set after every
+    // change, first from within start() itself, later from the source's own thread; never twice at
+    // once. Ends with the destructor.
+    [[nodiscard]] virtual Result<void> start(std::function<void(Pipelines)> changed) = 0;
+};
+
+class SecretStore {
+public:
+    virtual ~SecretStore() = default;
+    // The exact bytes under a key. NotFound (which of secret and key is missing is in the message),
+    // Invalid (the name is a path or has control characters), Transient (cannot be asked now).
+    // Thread-safe. May block on I/O, briefly.
+    [[nodiscard]] virtual Result<Secret> get(const std::string& ns, const std::string& name,
+                                             const std::string& key) = 0;
+};
+
+class StatusSink {
+public:
+    virtual ~StatusSink() = default;
+    // The promotion is now in this state; called after it is durable. Must not block; failures are
+    // its own to retry.
+    virtual void publish(const model::Promotion& promotion) = 0;
+};
+
+}  // namespace promotiond::platform
