@@ -1,0 +1,179 @@
+#include "app/config.hpp"
+
+#include <charconv>
+#include <fstream>
+#include <sstream>
+
+#include "app/config_keys.hpp"
+
+extern char** environ;
+
+namespace promotiond::app {
+namespace {
+
+using model::YamlNode;
+
+constexpr std::string_view kPrefix = "PROMOTIOND_";
+
+Result<std::string> contents_of(const std::filesystem::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    if (!in) {
+        return Error{ErrorKind::NotFound, "cannot read the configuration " + file.string() +
+                                              ": name another one with --config FILE"};
+    }
+    std::ostringstream text;
+    text << in.rdbuf();
+    return std::move(text).str();
+}
+
+std::vector<std::string> names_below(const std::string& prefix) {
+    std::vector<std::string> names;
+    for (const Key& key : keys()) {
+        if (key.path.compare(0, prefix.size(), prefix) != 0) continue;
+        const std::string rest = key.path.substr(prefix.size());
+        names.push_back(rest.substr(0, rest.find('.')));
+    }
+    return names;
+}
+
+const Key* key_of(const std::string& path) {
+    for (const Key& key : keys()) {
+        if (key.path == path) return &key;
+    }
+    return nullptr;
+}
+
+Error unknown_key(const model::Position& where, const std::string& prefix,
+                  const std::string& name) {
+    std::string message = "unknown key \"" + prefix + name + "\"";
+    if (const auto near = model::nearest(name, names_below(prefix)))
+        message += "; did you mean \"" + *near + "\"?";
+    return model::yaml_error(where, message);
+}
+
+// Walks mappings until a path is a key; what a key holds is the key's business.
+Result<void> apply_mapping(const YamlNode& node, const std::string& prefix, Target& target) {
+    if (node.kind == YamlNode::Kind::Null) return {};
+    if (node.kind != YamlNode::Kind::Mapping) {
+        return model::yaml_error(
+            node.where, "\"" + prefix.substr(0, prefix.size() - 1) + "\" must be a mapping");
+    }
+    for (std::size_t i = 0; i < node.members.size(); ++i) {
+        const auto& [name, value] = node.members[i];
+        const std::string path = prefix + name;
+        if (const Key* key = key_of(path)) {
+            if (auto applied = key->apply(value, target); !applied) return applied;
+            continue;
+        }
+        if (names_below(path + ".").empty())
+            return unknown_key(node.key_positions[i], prefix, name);
+        if (auto applied = apply_mapping(value, path + ".", target); !applied) return applied;
+    }
+    return {};
+}
+
+Result<void> apply_file(const std::filesystem::path& file, Config& config) {
+    auto text = contents_of(file);
+    if (!text) return std::move(text).error();
+    auto documents = model::yaml_documents(*text, file.string());
+    if (!documents) return std::move(documents).error();
+    if (documents->empty()) return {};
+    if (documents->size() > 1) {
+        return model::yaml_error((*documents)[1].where,
+                                 "a configuration is one document; remove the \"---\"");
+    }
+    if (documents->front().kind != YamlNode::Kind::Mapping) {
+        return model::yaml_error(documents->front().where,
+                                 "a configuration is a mapping of sections such as \"server:\"");
+    }
+    const auto directory = std::filesystem::absolute(file).parent_path();
+    Target target{config, directory};
+    return apply_mapping(documents->front(), "", target);
+}
+
+// Scalars are taken as they stand; lists and maps are written in YAML's flow style.
+Result<YamlNode> node_from_variable(const Key& key, const std::string& variable,
+                                    const std::string& text) {
+    if (key.shape == Shape::Scalar) {
+        YamlNode node;
+        node.kind = YamlNode::Kind::Scalar;
+        node.where = {variable, 0, 0};
+        node.scalar = text;
+        return node;
+    }
+    auto documents = model::yaml_documents(text, variable);
+    if (!documents) return std::move(documents).error();
+    return documents->empty() ? YamlNode{} : std::move(documents->front());
+}
+
+Result<void> apply_environment(const Environment& environment, Config& config) {
+    Target target{config, std::filesystem::current_path()};
+    for (const auto& [name, value] : environment) {
+        if (name.compare(0, kPrefix.size(), kPrefix) != 0) continue;
+        const Key* found = nullptr;
+        for (const Key& key : keys()) {
+            if (variable_of(key.path) == name) found = &key;
+        }
+        if (found == nullptr) {
+            config.warnings.push_back("environment variable " + name +
+                                      " names no configuration key and is ignored");
+            continue;
+        }
+        auto node = node_from_variable(*found, name, value);
+        if (!node) return std::move(node).error();
+        if (auto applied = found->apply(*node, target); !applied) return applied;
+    }
+    return {};
+}
+
+Result<void> check_whole(const std::filesystem::path& file, Config& config) {
+    const auto missing = [&](const char* key, const char* what) {
+        return Error{ErrorKind::Invalid, file.string() + ": \"" + key + "\" is missing: " + what};
+    };
+    if (config.journal.empty())
+        return missing("journal.path", "name the file that keeps every decision");
+    if (config.pipelines.empty())
+        return missing("platform.local.pipelines", "name the directory of Pipeline YAML");
+    if (config.secrets.empty())
+        return missing("platform.local.secrets", "name the directory of secrets");
+    if (config.strategies.directory.empty())
+        return missing("strategies.directory", "name the directory of strategy plugins");
+    if (config.cache.empty()) config.cache = config.journal.parent_path() / "cache";
+    for (const auto& tls : {config.server.tls, config.server.health_tls}) {
+        if (tls && (tls->certificate.empty() || tls->key.empty())) {
+            return Error{ErrorKind::Invalid,
+                         file.string() + ": TLS needs both certificate and key"};
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Environment current_environment() {
+    Environment all;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        const std::string_view text = *entry;
+        const auto equals = text.find('=');
+        if (equals != std::string_view::npos)
+            all.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return all;
+}
+
+Result<Config> load_config(const std::filesystem::path& file, const Environment& environment) {
+    Config config;
+    if (auto applied = apply_file(file, config); !applied) return std::move(applied).error();
+    if (auto applied = apply_environment(environment, config); !applied)
+        return std::move(applied).error();
+    if (auto checked = check_whole(file, config); !checked) return std::move(checked).error();
+    return config;
+}
+
+std::vector<KeyName> config_keys() {
+    std::vector<KeyName> names;
+    for (const Key& key : keys()) names.push_back({key.path, variable_of(key.path)});
+    return names;
+}
+
+}  // namespace promotiond::app

@@ -1,0 +1,62 @@
+// Configuration: promotiond.yaml and PROMOTIOND_... variables as one checked value.
+//
+// A key from the environment wins over the file. Unknown keys and values out of range are errors
+// with file:line:column; no default depends on the machine. config/promotiond.yaml documents every
+// key; a test holds the two together.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "engine/engine.hpp"
+#include "http/server.hpp"
+#include "net/http_client.hpp"
+#include "strategy/strategy.hpp"
+
+namespace promotiond::app {
+
+struct Config {
+    http::Options server;
+    engine::Options engine;
+    net::HttpClient::Options outbound;
+    strategy::LoadOptions strategies;
+    log::Options log;
+    std::filesystem::path pipelines;
+    std::filesystem::path secrets;
+    std::filesystem::path journal;
+    std::filesystem::path cache;  // git mirrors and scratch space
+    std::chrono::milliseconds shutdown_grace{20'000};
+    std::vector<std::string> warnings;  // for the log: variables that look like ours and are not
+};
+
+// Name and value of an environment variable, as in environ.
+using Environment = std::map<std::string, std::string, std::less<>>;
+[[nodiscard]] Environment current_environment();
+
+// Reads the file, then lets the environment override it; paths in the file are relative to the
+// file's directory, paths in the environment to the working directory. Errors: NotFound, Invalid
+// ("file:line:column: what is wrong and what to do").
+[[nodiscard]] Result<Config> load_config(const std::filesystem::path& file,
+                                         const Environment& environment);
+
+// Every key as it is spelled in the file ("server.rateLimit.requests") and as a variable.
+struct KeyName {
+    std::string path;
+    std::string variable;
+};
+[[nodiscard]] std::vector<KeyName> config_keys();
+
+// "1500ms", "20s", "5m", "2h"; a bare number is refused because its unit would be a guess.
+[[nodiscard]] Result<std::chrono::milliseconds> duration_from_text(std::string_view text);
+// "512", "64KiB", "1MiB": bytes.
+[[nodiscard]] Result<std::uint64_t> size_from_text(std::string_view text);
+
+}  // namespace promotiond::app

@@ -1,0 +1,178 @@
+#include "app/daemon.hpp"
+
+#include <malloc.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "app/version.hpp"
+#include "engine/problems.hpp"
+#include "platform/local.hpp"
+
+namespace promotiond::app {
+namespace {
+
+Result<void> make_directory(const std::filesystem::path& directory) {
+    std::error_code error;
+    std::filesystem::create_directories(directory, error);
+    if (error) {
+        return Error{ErrorKind::Invalid, "cannot make the directory " + directory.string() + ": " +
+                                             error.message() +
+                                             "; make it, or give this user the right to"};
+    }
+    return {};
+}
+
+// What a crash left behind: scratch directories belong to calls, and no call has begun yet.
+void clear_scratch(const std::filesystem::path& directory) {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+}
+
+void log_strategies(const strategy::Strategies& strategies) {
+    for (const auto& each : strategies.descriptions()) {
+        log::info("PROMO-0003", "strategy loaded",
+                  {{"strategy", each.name},
+                   {"key", each.key},
+                   {"version", each.version},
+                   {"file", each.file.string()},
+                   {"sha256", each.sha256}});
+    }
+    for (const auto& refusal : strategies.refusals()) {
+        log::error("PROMO-0004", "strategy refused",
+                   {{"file", refusal.file.string()}, {"reason", refusal.message}});
+    }
+}
+
+// yaml-cpp's trees are gone by now; give their pages back so that an idle daemon stays small.
+void give_memory_back() { malloc_trim(0); }
+
+}  // namespace
+
+Daemon::Daemon(Config config) : config_(std::move(config)) {}
+
+Daemon::~Daemon() = default;
+
+Result<std::unique_ptr<strategy::Strategies>> load_strategies(const Config& config,
+                                                              strategy::HostServices services) {
+    services.scratch = config.cache / "scratch";
+    services.cache = config.cache / "strategies";
+    auto options = config.strategies;
+    options.instances = config.engine.workers;
+    return strategy::Strategies::load(options, std::move(services));
+}
+
+Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
+    std::unique_ptr<Daemon> daemon(new Daemon(std::move(config)));
+    auto& self = *daemon;
+
+    for (const auto& directory :
+         {self.config_.journal.parent_path(), self.config_.cache / "strategies"}) {
+        if (auto made = make_directory(directory); !made) return std::move(made).error();
+    }
+    clear_scratch(self.config_.cache / "scratch");
+    if (auto made = make_directory(self.config_.cache / "scratch"); !made)
+        return std::move(made).error();
+
+    self.secrets_ = platform::local_secrets(self.config_.secrets);
+    auto outbound = self.config_.outbound;
+    outbound.user_agent = std::string("promotiond/") + kVersion;
+    self.outbound_ = std::make_unique<net::HttpClient>(std::move(outbound), self.metrics_);
+
+    auto journal = journal::Journal::open({.path = self.config_.journal});
+    if (!journal) return context(std::move(journal).error(), "cannot open the journal");
+    self.journal_ = std::move(*journal);
+
+    strategy::HostServices services;
+    services.secret = [&self](const std::string& ns, const std::string& name,
+                              const std::string& key) { return self.secrets_->get(ns, name, key); };
+    services.http = self.outbound_.get();
+    services.clock = &self.clock_;
+    services.metrics = &self.metrics_;
+    auto strategies = load_strategies(self.config_, std::move(services));
+    if (!strategies) return context(std::move(strategies).error(), "cannot load the strategies");
+    self.strategies_ = std::move(*strategies);
+    log_strategies(*self.strategies_);
+
+    auto engine = engine::Engine::open(self.config_.engine, *self.journal_, *self.strategies_,
+                                       self.clock_, self.metrics_, nullptr);
+    if (!engine) return context(std::move(engine).error(), "cannot go on from the journal");
+    self.engine_ = std::move(*engine);
+
+    auto server = http::Server::open(self.config_.server, *self.engine_, *self.secrets_,
+                                     *self.strategies_, self.clock_, self.metrics_);
+    if (!server) return context(std::move(server).error(), "cannot serve HTTP");
+    self.server_ = std::move(*server);
+
+    self.pipelines_ = platform::local_pipelines(self.config_.pipelines);
+    return daemon;
+}
+
+Result<void> Daemon::start() {
+    metrics_
+        .gauge("promotiond_build_info", "Version of the running daemon, always 1.",
+               {{"version", kVersion}})
+        .set(1);
+    engine_->start();
+    auto watching = pipelines_->start([this](platform::Pipelines pipelines) {
+        for (const auto& problem : pipelines.problems) {
+            log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
+        }
+        log::info("PROMO-0006", "pipelines read",
+                  {{"pipelines", std::to_string(pipelines.all.size())},
+                   {"problems", std::to_string(pipelines.problems.size())}});
+        engine_->set_pipelines(std::move(pipelines));
+        give_memory_back();
+    });
+    if (!watching) return context(std::move(watching).error(), "cannot read the pipelines");
+    server_->start();
+    log::info("PROMO-0002", "ready",
+              {{"listen", server_->listen_address()},
+               {"health", server_->health_address()},
+               {"version", kVersion}});
+    return {};
+}
+
+void Daemon::stop() {
+    log::info("PROMO-0007", "stopping",
+              {{"grace_ms", std::to_string(config_.shutdown_grace.count())}});
+    server_->stop(config_.shutdown_grace);
+    pipelines_.reset();
+    engine_->stop(config_.shutdown_grace);
+    if (auto done = journal_->checkpoint(); !done) {
+        log::warn("PROMO-0008", "journal not checkpointed; the next start does it",
+                  {{"reason", done.error().message}});
+    }
+    log::info("PROMO-0009", "stopped");
+    log::flush();
+}
+
+Result<void> Daemon::reload(const Config& fresh) {
+    if (auto served = server_->reload(); !served) return served;
+    log::open(fresh.log);
+    return {};
+}
+
+std::vector<std::string> check(const Config& config) {
+    std::vector<std::string> problems;
+    auto strategies = load_strategies(config, {});
+    if (!strategies) return {strategies.error().message};
+    for (const auto& refusal : (*strategies)->refusals()) {
+        problems.push_back(refusal.file.string() + ": " + refusal.message);
+    }
+    platform::Pipelines found;
+    const auto source = platform::local_pipelines(config.pipelines);
+    if (auto read = source->start(
+            [&found](platform::Pipelines pipelines) { found = std::move(pipelines); });
+        !read) {
+        problems.push_back(read.error().message);
+    }
+    for (const auto& problem : found.problems) problems.push_back(problem.message);
+    for (const auto& pipeline : found.all) {
+        for (auto& problem : engine::problems_of(*pipeline, **strategies))
+            problems.push_back(std::move(problem.message));
+    }
+    return problems;
+}
+
+}  // namespace promotiond::app

@@ -1,0 +1,64 @@
+// Daemon: every part of a running promotiond, in the order in which they stand on each other.
+//
+// The members are the start order read downwards and the stop order read upwards; that is the whole
+// design. Thread-safety: all functions from the main thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config.hpp"
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "engine/engine.hpp"
+#include "http/server.hpp"
+#include "journal/journal.hpp"
+#include "net/http_client.hpp"
+#include "platform/platform.hpp"
+#include "strategy/strategy.hpp"
+
+namespace promotiond::app {
+
+class Daemon {
+public:
+    // Everything is open and loaded, nothing runs yet.
+    [[nodiscard]] static Result<std::unique_ptr<Daemon>> open(Config config);
+    ~Daemon();
+    Daemon(const Daemon&) = delete;
+    Daemon& operator=(const Daemon&) = delete;
+
+    // Work begins: recovered promotions, Pipelines, HTTP.
+    [[nodiscard]] Result<void> start();
+    // Stops taking work, gives what is in flight the grace to end, and writes down the rest.
+    void stop();
+    // Takes over what can change while running: log level and format, certificates, token files.
+    // The old configuration stays in force if the new one is wrong.
+    [[nodiscard]] Result<void> reload(const Config& fresh);
+
+private:
+    explicit Daemon(Config config);
+
+    Config config_;
+    SystemClock clock_;
+    Metrics metrics_;
+    std::unique_ptr<platform::SecretStore> secrets_;
+    std::unique_ptr<net::HttpClient> outbound_;
+    std::unique_ptr<journal::Journal> journal_;
+    std::unique_ptr<strategy::Strategies> strategies_;
+    std::unique_ptr<engine::Engine> engine_;
+    std::unique_ptr<http::Server> server_;
+    std::unique_ptr<platform::PipelineSource> pipelines_;
+};
+
+// The strategies of a configuration, with the services a running daemon gives them. For Daemon and
+// for --list-strategies.
+[[nodiscard]] Result<std::unique_ptr<strategy::Strategies>> load_strategies(
+    const Config& config, strategy::HostServices services);
+
+// Everything that is wrong with a configuration, its strategies and its Pipelines; empty when all
+// is well. Has no effects.
+[[nodiscard]] std::vector<std::string> check(const Config& config);
+
+}  // namespace promotiond::app

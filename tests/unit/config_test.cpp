@@ -1,0 +1,181 @@
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "app/config.hpp"
+#include "catch.hpp"
+#include "model/yaml_document.hpp"
+
+using namespace promotiond;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kMinimal = R"(server: {listen: 127.0.0.1:8082, health: 127.0.0.1:8081}
+platform: {local: {pipelines: ./pipelines, secrets: ./secrets}}
+journal: {path: ./state/journal.db}
+strategies: {directory: ./strategies}
+)";
+
+class Directory {
+public:
+    Directory() {
+        std::string pattern = (fs::temp_directory_path() / "promotiond-config-XXXXXX").string();
+        path_ = mkdtemp(pattern.data());
+    }
+    ~Directory() { fs::remove_all(path_); }
+    fs::path write(const std::string& name, const std::string& text) const {
+        std::ofstream(path_ / name) << text;
+        return path_ / name;
+    }
+    const fs::path& path() const { return path_; }
+
+private:
+    fs::path path_;
+};
+
+std::string error_of(const std::string& text, const app::Environment& environment = {}) {
+    const Directory directory;
+    const auto config = app::load_config(directory.write("promotiond.yaml", text), environment);
+    return config ? std::string("(accepted)") : config.error().message;
+}
+
+std::string documented() {
+    std::ifstream in(fs::path(PROMOTIOND_SOURCE_DIR) / "config" / "promotiond.yaml");
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+// The documentation with the defaults that it shows switched on: a comment without a blank is a
+// setting.
+std::string with_defaults(const std::string& text) {
+    static const std::regex kSetting("(^|\n)( *)#([a-zA-Z][a-zA-Z0-9]*:)");
+    return std::regex_replace(text, kSetting, "$1$2$3");
+}
+
+void collect(const model::YamlNode& node, const std::string& prefix,
+             const std::set<std::string>& keys, std::set<std::string>& found) {
+    for (const auto& [name, value] : node.members) {
+        const std::string path = prefix + name;
+        if (keys.count(path) != 0) found.insert(path);
+        else collect(value, path + ".", keys, found);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("config: the four lines that everybody needs are enough") {
+    const Directory directory;
+    const auto config = app::load_config(directory.write("promotiond.yaml", kMinimal), {});
+    REQUIRE(config);
+    CHECK(config->server.listen == "127.0.0.1:8082");
+    CHECK(config->pipelines == directory.path() / "pipelines");
+    CHECK(config->journal == directory.path() / "state/journal.db");
+    CHECK(config->cache == directory.path() / "state/cache");
+    CHECK_FALSE(config->server.allow_unsigned_events);
+}
+
+TEST_CASE("config: every key is documented, and every documented key exists") {
+    std::set<std::string> keys;
+    for (const auto& key : app::config_keys()) keys.insert(key.path);
+    const auto documents = model::yaml_documents(with_defaults(documented()), "promotiond.yaml");
+    REQUIRE(documents);
+    std::set<std::string> shown;
+    collect(documents->front(), "", keys, shown);
+    CHECK(shown == keys);
+}
+
+TEST_CASE("config: the defaults that are shown are the defaults in force") {
+    static const std::regex kNeedsFiles(
+        "\n *(tls|healthTls|tokens|sha256|settings|proxyFile|ca|directory): "
+        "[^\n]*(crt|ci|0000|localhost|example|proxy-url|cache)[^\n]*");
+    const Directory directory;
+    const auto shown = app::load_config(
+        directory.write("shown.yaml",
+                        std::regex_replace(with_defaults(documented()), kNeedsFiles, "")),
+        {});
+    if (!shown) FAIL(shown.error().message);
+    const auto real = app::load_config(directory.write("promotiond.yaml", kMinimal), {});
+    REQUIRE(real);
+    CHECK(shown->server.wait == real->server.wait);
+    CHECK(shown->server.wait_most == real->server.wait_most);
+    CHECK(shown->server.body_limit == real->server.body_limit);
+    CHECK(shown->server.header_timeout == real->server.header_timeout);
+    CHECK(shown->server.body_timeout == real->server.body_timeout);
+    CHECK(shown->server.idle_timeout == real->server.idle_timeout);
+    CHECK(shown->server.connections == real->server.connections);
+    CHECK(shown->server.connections_per_peer == real->server.connections_per_peer);
+    CHECK(shown->server.rate_requests == real->server.rate_requests);
+    CHECK(shown->server.rate_interval == real->server.rate_interval);
+    CHECK(shown->server.allow_unsigned_events == real->server.allow_unsigned_events);
+    CHECK(shown->engine.workers == real->engine.workers);
+    CHECK(shown->engine.queue_limit == real->engine.queue_limit);
+    CHECK(shown->engine.call_deadline == real->engine.call_deadline);
+    CHECK(shown->engine.attempts == real->engine.attempts);
+    CHECK(shown->engine.backoff_first == real->engine.backoff_first);
+    CHECK(shown->engine.backoff_most == real->engine.backoff_most);
+    CHECK(shown->engine.retry_after_most == real->engine.retry_after_most);
+    CHECK(shown->engine.observe_every == real->engine.observe_every);
+    CHECK(shown->engine.observe_at_most == real->engine.observe_at_most);
+    CHECK(shown->shutdown_grace == real->shutdown_grace);
+    CHECK(shown->outbound.timeout == real->outbound.timeout);
+    CHECK(shown->outbound.connect_timeout == real->outbound.connect_timeout);
+    CHECK(shown->outbound.max_response_bytes == real->outbound.max_response_bytes);
+    CHECK(shown->outbound.egress.only_allowed == real->outbound.egress.only_allowed);
+    CHECK(shown->log.level == real->log.level);
+    CHECK(shown->log.format == real->log.format);
+}
+
+TEST_CASE("config: an unknown key is refused with its place and the nearest name") {
+    const std::string message = error_of(std::string(kMinimal) + "promotions:\n  wrokers: 3\n");
+    CHECK(message.find(":6:3: ") != std::string::npos);
+    CHECK(message.find("did you mean \"workers\"") != std::string::npos);
+}
+
+TEST_CASE("config: values out of range name the range") {
+    CHECK(error_of("server: {bodyTimeout: 0s}").find("1s to 600s") != std::string::npos);
+    CHECK(error_of("server: {bodyTimeout: 5}").find("write a number with its unit") !=
+          std::string::npos);
+    CHECK(error_of("server: {bodyTimeout: 99999999999999999999s}") != "(accepted)");
+    CHECK(error_of("promotions: {workers: -1}").find("whole number from 1 to 256") !=
+          std::string::npos);
+    CHECK(error_of("server: {bodyLimit: 9223372036854775807GiB}").find("too large") !=
+          std::string::npos);
+    CHECK(error_of("log: {level: loud}").find("debug, info, warn, error") != std::string::npos);
+}
+
+TEST_CASE("config: anchors, aliases and doubled keys are refused") {
+    CHECK(error_of("server: &a {listen: x}\nlog: *a\n") != "(accepted)");
+    CHECK(error_of("log: {level: info}\nlog: {level: warn}\n") != "(accepted)");
+}
+
+TEST_CASE("config: a variable wins over the file") {
+    const Directory directory;
+    const auto config =
+        app::load_config(directory.write("promotiond.yaml", kMinimal),
+                         {{"PROMOTIOND_SERVER_RATE_LIMIT_REQUESTS", "7"},
+                          {"PROMOTIOND_SERVER_TRUSTED_PROXIES", "[10.0.0.0/8, ::1/128]"},
+                          {"PROMOTIOND_SERVICE_HOST", "10.1.2.3"}});
+    REQUIRE(config);
+    CHECK(config->server.rate_requests == 7);
+    CHECK(config->server.trusted_proxies.size() == 2);
+    REQUIRE(config->warnings.size() == 1);
+    CHECK(config->warnings[0].find("PROMOTIOND_SERVICE_HOST") != std::string::npos);
+}
+
+TEST_CASE("config: a wrong variable is named") {
+    CHECK(error_of(kMinimal, {{"PROMOTIOND_PROMOTIONS_WORKERS", "many"}})
+              .find("PROMOTIOND_PROMOTIONS_WORKERS") == 0);
+}
+
+TEST_CASE("config: what is missing is said by its key") {
+    CHECK(error_of("server: {listen: 127.0.0.1:0}").find("\"journal.path\" is missing") !=
+          std::string::npos);
+}
