@@ -52,6 +52,10 @@
 #define PROMOTIOND_TARGET_MINOR 0
 #endif
 
+/* Whether the giver of *object knows a member: it may be read only then. */
+#define PROMOTIOND_COVERS(object, type, member) \
+    ((object)->size >= offsetof(type, member) + sizeof((object)->member))
+
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -3,16 +3,18 @@
 //   class Greet : public promotiond::sdk::Strategy {
 //   public:
 //       explicit Greet(const Settings&) {}
-//       Outcome promote(const Promotion& promotion, Call& call) override { ... return
-//       Outcome::done("https://..."); }
+//       Outcome promote(const Promotion& promotion, Call& call) override {
+//           call.log(Level::Info, "hello");
+//           return Outcome::done("https://example.com/greeting");
+//       }
 //   };
-//   PROMOTIOND_STRATEGY(Greet, {.name = "greet", .key = "greet", .version = "1.0.0", .summary =
-//   "Says hello"})
+//   PROMOTIOND_STRATEGY(Greet, {.name = "greet", .key = "greet", .version = "1.0.0",
+//                               .summary = "Says hello"})
 //
-// Header-only, standard library only; nothing in here crosses the border. Threads, ownership and
-// idempotence are those of abi.h: one verb at a time per instance, everything borrowed for the
-// call. A verb may throw: Rejected and Retry map to their outcomes, any other exception becomes
-// RETRY.
+// Header-only, standard library (and close(2)) only; nothing in here crosses the border. Threads,
+// ownership and idempotence are those of abi.h: one verb at a time per instance, everything
+// borrowed for the call. A verb may throw: Rejected and Retry map to their outcomes, any other
+// exception becomes RETRY.
 #ifndef PROMOTIOND_STRATEGY_HPP
 #define PROMOTIOND_STRATEGY_HPP
 
@@ -101,20 +103,20 @@ struct Retry : std::runtime_error {
 
 struct HttpRequest {
     std::string method = "GET";
-    std::string url;
-    std::vector<std::pair<std::string, std::string>> headers;
-    std::string body;
+    std::string url = {};
+    std::vector<std::pair<std::string, std::string>> headers = {};
+    std::string body = {};
     std::chrono::milliseconds timeout{0};  // zero: the host's default
     std::uint64_t max_response_bytes = 0;  // zero: the host's default
-    std::string ca_pem;
-    std::string client_certificate_pem;
-    Secret client_key_pem;
-    std::string proxy;
+    std::string ca_pem = {};
+    std::string client_certificate_pem = {};
+    Secret client_key_pem = {};
+    std::string proxy = {};
 };
 struct HttpResponse {
     int code = 0;
-    std::vector<std::pair<std::string, std::string>> headers;
-    std::string body;
+    std::vector<std::pair<std::string, std::string>> headers = {};
+    std::string body = {};
     // Case-insensitive; the first of that name, else empty.
     [[nodiscard]] std::string_view header(std::string_view name) const;
 };
@@ -144,6 +146,9 @@ public:
     [[nodiscard]] std::chrono::sys_time<std::chrono::milliseconds> now() const;
     void log(Level level, std::string_view text) const;
     void progress(std::string_view text) const;
+
+    // Whether this host has a service of that id; without one its functions answer with Invalid.
+    [[nodiscard]] bool supports(std::string_view service) const;
 
     // NotFound (the message says whether secret or key is missing), Transient, Invalid.
     [[nodiscard]] Result<Secret> secret(std::string_view name, std::string_view key) const;
@@ -206,5 +211,20 @@ struct About {
 };
 
 }  // namespace promotiond::sdk::inline v1
+
+#include "detail/call.hpp"
+#include "detail/outcome.hpp"
+#include "detail/trampolines.hpp"
+
+// Makes Class the strategy of this library: defines its one exported object as constant data. Once
+// per library, outside of any namespace; the second argument is an About in braces. Class is made
+// from a const Settings&, or by its default constructor if it takes none; a constructor that throws
+// refuses the settings with the exception's text.
+#define PROMOTIOND_STRATEGY(Class, ...)                                                    \
+    extern "C" {                                                                           \
+    constinit const promotiond_plugin promotiond_plugin_v1 =                               \
+        ::promotiond::sdk::detail::plugin_of<Class>(::promotiond::sdk::About __VA_ARGS__); \
+    }                                                                                      \
+    static_assert(::promotiond::sdk::detail::IsStrategy<Class>)
 
 #endif
