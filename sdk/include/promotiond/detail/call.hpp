@@ -99,6 +99,15 @@ using HeaderList = std::vector<std::pair<std::string, std::string>>;
     return headers;
 }
 
+[[nodiscard]] inline std::string_view find_header(const HeaderList& headers,
+                                                  std::string_view name) {
+    const auto same = [](char a, char b) { return lower(a) == lower(b); };
+    for (const auto& [key, value] : headers) {
+        if (std::equal(key.begin(), key.end(), name.begin(), name.end(), same)) return value;
+    }
+    return {};
+}
+
 struct ReceivedResponse {
     HttpResponse response;
     std::string error;
@@ -120,11 +129,7 @@ struct ReceivedResponse {
 }  // namespace detail
 
 inline std::string_view HttpResponse::header(std::string_view name) const {
-    const auto same = [](char a, char b) { return detail::lower(a) == detail::lower(b); };
-    for (const auto& [key, value] : headers) {
-        if (std::equal(key.begin(), key.end(), name.begin(), name.end(), same)) return value;
-    }
-    return {};
+    return detail::find_header(headers, name);
 }
 
 inline Socket& Socket::operator=(Socket&& other) noexcept {
