@@ -87,6 +87,10 @@ export const actions = {
     }
     return {};
   },
+  'clear-violations': async ({violations}) => {
+    violations.length = 0;
+    return {};
+  },
   'clear-requests': async ({log}) => {
     log.length = 0;
     return {};

@@ -108,7 +108,7 @@ export async function commitFiles(directory, branch, files, {message = 'Change',
       const blob = await git(directory, ['hash-object', '-w', '--stdin'], {input: text});
       lines.push(`100644 ${blob.trim()}\t${name}`);
     }
-    await git(directory, ['update-index', '--index-info'], {env, input: `${lines.join('\n')}\n`});
+    if (lines.length) await git(directory, ['update-index', '--index-info'], {env, input: `${lines.join('\n')}\n`});
     const tree = (await git(directory, ['write-tree'], {env})).trim();
     const parents = parent ? ['-p', parent] : [];
     const commit = (await git(directory, ['commit-tree', tree, ...parents, '-m', message])).trim();

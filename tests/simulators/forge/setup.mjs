@@ -24,7 +24,8 @@ const kPaths = [
   '/repos/{owner}/{repo}/commits/{commit_sha}/pulls', '/repos/{owner}/{repo}/statuses/{sha}', '/repos/{owner}/{repo}/check-runs',
 ];
 
-const kProse = new Set(['example', 'examples', 'description', 'summary', 'externalDocs', 'x-github']);
+const kAside = new Set(['example', 'examples', 'externalDocs', 'x-github']);
+const kProse = new Set(['description', 'summary']);  // as text; members of these names are schemas
 
 export function cacheDirectory() {
   const cache = process.env.PROMOTIOND_CACHE || path.join(process.env.HOME ?? os.homedir(), '.cache', 'promotiond');
@@ -49,7 +50,7 @@ export function trimmed(description, paths) {
     if (typeof node.$ref === 'string') keep(node.$ref);
     const result = {};
     for (const [key, value] of Object.entries(node)) {
-      if (!kProse.has(key) || (key === 'description' && typeof value !== 'string')) result[key] = copy(value);
+      if (!kAside.has(key) && !(kProse.has(key) && typeof value === 'string')) result[key] = copy(value);
     }
     return withNull(result);
   };

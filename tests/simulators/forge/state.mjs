@@ -151,7 +151,7 @@ export class Repository {
 
   label(name) {
     const key = name.toLowerCase();
-    if (!this.labels.has(key)) this.labels.set(key, {id: this.forge.nextId(), name, color: 'ededed', description: null});
+    if (!this.labels.has(key)) this.labels.set(key, {id: this.forge.nextId(), name, color: 'ededed', description: ''});
     return this.labels.get(key);
   }
 
