@@ -104,6 +104,9 @@ struct HostServices {
 struct LoadOptions {
     std::filesystem::path directory;  // absolute; empty = none
     std::size_t instances = 4;        // of each strategy; how many verbs of it run at once
+    // How long after its deadline or cancellation a verb may take to return. One that takes longer
+    // is given up: its instance is lost until it returns.
+    std::chrono::milliseconds grace{10'000};
     std::map<std::string, std::string> settings;  // by strategy name: JSON object
     std::map<std::string, std::string> sha256;    // by file name: the only accepted digest
     std::vector<const promotiond_plugin*>

@@ -1,0 +1,103 @@
+// The C side of the daemon: the host table that a plugin keeps, and the call table of one running
+// verb.
+//
+// A Host is made for each library, so that log lines and cache directories carry its name. A
+// CallState belongs to one instance and is opened and closed around each verb; it outlives the
+// verb, so that a plugin which keeps the pointer meets a closed call instead of freed memory.
+// Thread-safety: everything the tables reach may be used from any thread; open() and close() from
+// the thread that runs the verb.
+#pragma once
+
+#include <promotiond/abi.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "strategy/answer.hpp"
+#include "strategy/strategy.hpp"
+
+namespace promotiond::strategy {
+
+class Host {
+public:
+    Host(std::string strategy, std::shared_ptr<const HostServices> services);
+    Host(const Host&) = delete;
+    Host& operator=(const Host&) = delete;
+
+    [[nodiscard]] const promotiond_host& table() const noexcept { return table_; }
+    [[nodiscard]] const HostServices& services() const noexcept { return *services_; }
+    [[nodiscard]] const std::string& strategy() const noexcept { return strategy_; }
+
+private:
+    promotiond_host table_{};
+    std::string strategy_;
+    std::shared_ptr<const HostServices> services_;
+};
+
+class CallState {
+public:
+    struct Scope {
+        std::string promotion_id;
+        std::string pipeline_namespace;
+        SteadyTime deadline;
+        std::stop_token stop;
+        std::function<void(std::string_view)> progress;
+    };
+
+    explicit CallState(const Host& host);
+    CallState(const CallState&) = delete;
+    CallState& operator=(const CallState&) = delete;
+
+    void open(Scope scope);
+    // What was said since open(). Removes the scratch directory.
+    [[nodiscard]] RawAnswer close();
+
+    [[nodiscard]] const promotiond_call& table() const noexcept { return table_; }
+    [[nodiscard]] const Host& host() const noexcept { return *host_; }
+
+    // For the service functions.
+    [[nodiscard]] static CallState& of(const promotiond_call* call) {
+        return *static_cast<CallState*>(call->impl);
+    }
+    [[nodiscard]] bool cancelled();
+    [[nodiscard]] std::chrono::milliseconds remaining();
+    [[nodiscard]] std::stop_token stop();
+    [[nodiscard]] SteadyTime deadline();
+    [[nodiscard]] std::string pipeline_namespace();
+    // False, and recorded as a breach, once the verb has returned.
+    [[nodiscard]] bool still_open(std::string_view function);
+    void breach(std::string what);
+    [[nodiscard]] Result<std::string> scratch();
+
+private:
+    void log(std::int32_t level, std::string_view text);
+    void progress(std::string_view text);
+    void fail(std::string_view text);
+    void answer(const promotiond_result& result);
+
+    promotiond_call table_{};
+    const Host* host_;
+    std::mutex mutex_;
+    bool open_ = false;
+    Scope scope_;
+    RawAnswer answer_;
+    std::filesystem::path scratch_;
+};
+
+// The table of a host service, or null.
+[[nodiscard]] const void* service_table(const Host& host, std::string_view id);
+
+[[nodiscard]] inline std::string_view text_of(promotiond_view view) noexcept {
+    return view.data == nullptr ? std::string_view{} : std::string_view{view.data, view.size};
+}
+[[nodiscard]] inline promotiond_view view_of(std::string_view text) noexcept {
+    return {text.data(), text.size()};
+}
+
+}  // namespace promotiond::strategy
