@@ -56,23 +56,23 @@ async function startDaemon(work, forge, receiver) {
   return daemon;
 }
 
-// Sends the event for one Pipeline; returns the promotion's id.
+// Sends the event for one Pipeline; returns the promotion's id and what was decided.
 async function send(daemon, pipeline, body) {
   const answer = await daemon.sendEvent(`flux-system/${pipeline}`, 'dev', body, {key: keys.events});
   say(`   POST /promotion/flux-system/${pipeline}/dev -> ${answer.status}, Location: ${answer.headers.location ?? '(none)'}`);
   const id = idOf(answer);
   if (answer.status !== 202 || !id) throw new Error(`the event was not accepted: ${answer.status} ${answer.text}`);
-  return id;
+  return {id, decision: JSON.parse(answer.text)};
 }
 
-function showDecision(promotion) {
-  say(`   ${promotion.pipeline?.name ?? promotion.pipeline} -> ${promotion.environment}: revision ${promotion.revision}, promotion ${promotion.id}`);
-  for (const reason of promotion.reasons ?? []) say(`   because ${typeof reason === 'string' ? reason : reason.text ?? reason.message}`);
+function showDecision({decision}, promotion) {
+  say(`   ${decision.verdict}: ${promotion.revision} into ${promotion.environment} of ${promotion.pipeline}`);
+  for (const {code, text} of decision.reasons) say(`   - ${text}  [${code}]`);
 }
 
 function showJournal(promotion) {
   for (const each of promotion.history) {
-    say(`   ${each.at}  ${(each.from ?? '').padEnd(8)} -> ${each.to.padEnd(10)} ${each.reason}${each.actor ? `  (${each.actor})` : ''}`);
+    say(`   ${each.at}  ${(each.from ?? '').padEnd(8)} -> ${each.to.padEnd(10)} ${each.reason ?? ''}${each.actor ? `  (${each.actor})` : ''}`);
   }
 }
 
@@ -132,13 +132,13 @@ async function main() {
   const [byPullRequest, byWebhook] = [await send(daemon, 'podinfo', body), await send(daemon, 'podinfo-webhook', body)];
 
   step('The decision and its reasons');
-  const promotion = await daemon.inPhase(byPullRequest, ['Pending', 'Failed']);
-  showDecision(promotion);
+  const promotion = await daemon.inPhase(byPullRequest.id, ['Pending', 'Failed']);
+  showDecision(byPullRequest, promotion);
   step('The promotion in the journal');
   showJournal(promotion);
   if (promotion.phase !== 'Pending') throw new Error(`the promotion is ${promotion.phase}: ${promotion.reason}`);
   await showPull(forge, promotion);
-  await showWebhook(daemon, receiver, byWebhook);
+  await showWebhook(daemon, receiver, byWebhook.id);
   showWhatNext(work, daemon, forge);
   if (options.stay) await new Promise(() => { setInterval(() => {}, 1 << 30); });
 }

@@ -1,7 +1,7 @@
 // Runs the real promotiond in a directory of its own, for tests and for scripts/quickstart.
 import {spawn} from 'node:child_process';
 import {createHmac} from 'node:crypto';
-import {existsSync} from 'node:fs';
+import {existsSync, readFileSync} from 'node:fs';
 import {mkdir, rename, writeFile} from 'node:fs/promises';
 import http from 'node:http';
 import path from 'node:path';
@@ -105,6 +105,7 @@ export class Daemon {
     // setpriv ends the daemon when this process dies without stopping it.
     const command = wrap.length ? program : ['setpriv', '--pdeathsig', 'TERM', ...program];
     this.run_ = '';
+    this.wrapped_ = wrap.length > 0;
     this.child_ = spawn(command[0], command.slice(1), {
       cwd: this.directory, stdio: ['ignore', 'pipe', 'pipe'],
       env: {PATH: process.env.PATH, HOME: this.directory, ...sanitizerOptions(), ...environment},
@@ -130,21 +131,32 @@ export class Daemon {
     return this;
   }
 
+  // The daemon's own, also when a wrapper such as strace runs it.
   get pid() {
-    return this.child_.pid;
+    if (!this.wrapped_) return this.child_.pid;
+    const [child] = readFileSync(`/proc/${this.child_.pid}/task/${this.child_.pid}/children`, 'utf8').split(' ');
+    return child ? Number(child) : undefined;
+  }
+
+  signal_(name) {
+    try {
+      process.kill(this.pid ?? this.child_.pid, name);
+    } catch (error) {
+      if (!['ESRCH', 'ENOENT'].includes(error.code)) throw error;  // it has ended already
+    }
   }
 
   async stop() {
     if (!this.child_) return undefined;
-    this.child_.kill('SIGTERM');
+    this.signal_('SIGTERM');
     const how = await Promise.race([this.exit, pause(kStopMs, null, {ref: false})]);
     if (how) return how;
-    this.child_.kill('SIGKILL');
+    this.signal_('SIGKILL');
     throw new Error(`promotiond did not stop within ${kStopMs} ms of SIGTERM\n${this.run_.slice(-4000)}`);
   }
 
   async kill() {
-    this.child_.kill('SIGKILL');
+    this.signal_('SIGKILL');
     return this.exit;
   }
 

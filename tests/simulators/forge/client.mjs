@@ -56,6 +56,7 @@ export class ForgeClient {
   }
 
   async stop() {
+    if (this.child_.exitCode !== null || this.child_.signalCode !== null) return;  // Ctrl-C reached it first
     const ended = new Promise((resolve) => { this.child_.once('exit', resolve); });
     this.child_.kill('SIGTERM');
     await ended;

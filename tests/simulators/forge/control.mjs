@@ -80,6 +80,10 @@ export const actions = {
     faults.clear();
     return {};
   },
+  release: async ({faults}) => {
+    faults.release();
+    return {};
+  },
   // The hourly budget of one token, or of all.
   'rate-limit': async ({forge}, {token, remaining = 0, resetIn = 3600, status}) => {
     for (const each of forge.tokens()) {
@@ -102,11 +106,14 @@ export const views = {
     && (!query.get('path') || new RegExp(query.get('path')).test(entry.path))),
   violations: ({violations}) => violations,
   faults: ({faults}) => faults.waiting(),
+  held: ({faults}) => faults.held(),
   pulls: async ({forge}, query) => {
     const repository = named(forge, {repository: query.get('repository')});
     await repository.exclusively(() => repository.refresh());
     return repository.pulls;
   },
+  // Every movement of every branch that is still there: [{branch, from, to, who}].
+  movements: async ({forge}, query) => git.movements(named(forge, {repository: query.get('repository')}).directory),
   branches: async ({forge}, query) => Object.fromEntries(await git.branches(named(forge, {repository: query.get('repository')}).directory)),
   diff: async ({forge}, query) => ({diff: await git.diff(named(forge, {repository: query.get('repository')}).directory, query.get('base') ?? 'main', query.get('head'))}),
   file: async ({forge}, query) => ({text: await git.fileAt(named(forge, {repository: query.get('repository')}).directory, query.get('ref') ?? 'main', query.get('path'))}),

@@ -10,11 +10,14 @@
 // stall    do the work, send half of the body and keep silent
 // hang     never answer, do nothing
 // delay    wait `ms`, then go on as usual
+// hold     wait for /_sim/release before any work; hold-answer: do the work and wait before answering. /_sim/held counts
+//          who waits: the moment to kill a client, to move a branch, or to look
 // before   carry out the control action `action` with `with`, then go on as usual: somebody else was quicker
-export const kKinds = ['status', 'lose', 'cut', 'half', 'stall', 'hang', 'delay', 'before'];
+export const kKinds = ['status', 'lose', 'cut', 'half', 'stall', 'hang', 'delay', 'hold', 'hold-answer', 'before'];
 
 export class Faults {
   rules_ = [];
+  held_ = [];
 
   // Throws on what cannot be a rule: a test with a typing error must not pass for lack of a fault.
   add(rule) {
@@ -28,6 +31,19 @@ export class Faults {
 
   clear() {
     this.rules_ = [];
+    this.release();
+  }
+
+  hold() {
+    return new Promise((resolve) => { this.held_.push(resolve); });
+  }
+
+  held() {
+    return this.held_.length;
+  }
+
+  release() {
+    for (const resume of this.held_.splice(0)) resume();
   }
 
   // Rules that have not yet met all the requests they were made for.

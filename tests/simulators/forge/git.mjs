@@ -1,6 +1,6 @@
 // Git for the simulator: bare repositories, changed by plumbing only, and served by git's own http-backend.
 import {execFile, spawn} from 'node:child_process';
-import {chmod, mkdir, mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {chmod, mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 
@@ -74,6 +74,19 @@ export function writeRules(directory, rules) {
 export async function branches(directory) {
   const out = await git(directory, ['for-each-ref', '--format=%(objectname) %(refname:strip=2)', 'refs/heads']);
   return new Map(out.split('\n').filter(Boolean).map((line) => [line.slice(41), line.slice(0, 40)]));
+}
+
+// The reflogs of all branches, oldest first; `who` pushed, or is "Forge" for what the tests did.
+export async function movements(directory) {
+  const found = [];
+  for (const branch of (await branches(directory)).keys()) {
+    const text = await readFile(path.join(directory, 'logs/refs/heads', branch), 'utf8').catch(() => '');
+    for (const line of text.split('\n').filter(Boolean)) {
+      const [, from, to, who, seconds] = /^(\S+) (\S+) (.*) <.*> (\d+)/.exec(line);
+      found.push({branch, from, to, who, seconds: Number(seconds)});
+    }
+  }
+  return found;
 }
 
 export async function resolveCommit(directory, ref) {

@@ -57,6 +57,7 @@ export class ForgeServer {
     if (fault) entry.fault = fault.kind;
     if (await this.before_(fault, request, response, entry)) return undefined;
     const result = isGit ? await this.git_(request, isGit, query, who) : await this.api_(request, path, query, entry);
+    if (fault?.kind === 'hold-answer') await this.faults.hold();
     entry.status = result.status;
     return send(response, result, fault);
   }
@@ -77,6 +78,9 @@ export class ForgeServer {
         return true;
       case 'delay':
         await new Promise((resolve) => { setTimeout(resolve, fault.ms); });
+        return false;
+      case 'hold':
+        await this.faults.hold();
         return false;
       case 'before':
         await actions[fault.action](this, fault.with ?? {});

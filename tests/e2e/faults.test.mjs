@@ -1,0 +1,124 @@
+// What goes wrong at the forge, row by row: afterwards the promotion has gone on by itself, or has failed with the reason
+// named, and in no case is anything done twice.
+import assert from 'node:assert/strict';
+import {afterEach, beforeEach, test} from 'node:test';
+import {until} from './daemon.mjs';
+import {World, byPullRequest, kRepository, kSecrets, manifestOf, pipeline} from './world.mjs';
+
+let world;
+beforeEach(async () => {
+  world = await World.make();
+  await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge)));
+  await world.start();
+});
+afterEach(() => world?.end());
+
+const kBranch = 'promotion-flux-system-podinfo-qa';
+const kPulls = '/repos/acme/fleet/pulls$';
+const create = {method: 'POST', path: kPulls};
+const push = {path: 'git-receive-pack$', method: 'POST'};
+const json = (status, body, headers) => ({kind: 'status', status, headers, body});
+
+// Faults that pass: the promotion must come through without a person.
+const kPassing = {
+  'the answer to the push is lost': {kind: 'lose', match: push},
+  'the answer to "create" is lost': {kind: 'lose', match: create},
+  'the answer to "create" is half a body': {kind: 'half', match: create},
+  'the connection is cut before "create"': {kind: 'cut', match: create, times: 2},
+  'the connection is cut before the fetch': {kind: 'cut', match: {path: 'git-upload-pack'}, times: 2},
+  'half of the fetched pack arrives': {kind: 'half', match: {method: 'POST', path: 'git-upload-pack$'}},
+  '"create" answers 500': {...json(500, {message: 'Server Error'}), match: create, times: 2},
+  '"create" answers 502 with HTML': {kind: 'status', status: 502, headers: {'content-type': 'text/html'}, body: '<html>Unicorn!</html>', match: create},
+  'the list answers 503': {...json(503, {message: 'Service Unavailable'}), match: {method: 'GET', path: '/pulls\\?'}},
+  'git answers 500': {kind: 'status', status: 500, body: 'error', match: {path: 'git-receive-pack'}},
+  'the list answers HTML with 200': {kind: 'status', status: 200, headers: {'content-type': 'text/html'}, body: '<html>sign in</html>', match: {method: 'GET', path: '/pulls\\?'}},
+  'the list answers truncated JSON': {kind: 'status', status: 200, headers: {'content-type': 'application/json'}, body: '[{"number": 1,', match: {method: 'GET', path: '/pulls\\?'}},
+  '"create" answers 201 with nothing in it': {...json(201, {}), match: create},
+  '"create" answers 429 with Retry-After': {...json(429, {message: 'slow down'}, {'retry-after': '1'}), match: create},
+};
+
+for (const [name, rule] of Object.entries(kPassing)) {
+  test(`faults: ${name}: the promotion comes through, once`, async () => {
+    await world.forge.do('fault', rule);
+    const id = await world.deliver('1.0.1');
+    await world.daemon.inPhase(id, 'Pending');
+    assert.deepEqual(await world.forge.see('faults'), [], 'the fault was met');
+    assert.equal((await world.pulls()).length, 1);
+    await world.invariants();
+  });
+}
+
+test('faults: a secondary limit without Retry-After is waited out, not hammered', async () => {
+  await world.forge.do('secondary-limit', {match: create});
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'Pending');
+  const tries = (await world.forge.see('requests', {method: 'POST', path: kPulls})).map((entry) => Date.parse(entry.at));
+  assert.equal(tries.length, 2);
+  assert.ok(tries[1] - tries[0] >= 900, `came back after ${tries[1] - tries[0]} ms`);  // retryAfterMost is 1 s here
+  await world.invariants();
+});
+
+// Faults that stay: final, with a reason that names the cause.
+const kStaying = {
+  'a token that is revoked': {prepare: () => world.forge.do('revoke-token', {token: kSecrets.forge}), reason: /credential|token|401|unauthori/i},
+  'a base branch that is not there': {prepare: () => world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge).replace('main', 'trunk'))), reason: /trunk/},
+  'a repository that is not there': {prepare: () => world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge).replace('fleet', 'gone'))), reason: /gone|not found|404/i},
+  'a manifest without the marker': {
+    prepare: () => world.forge.do('commit', {repository: kRepository, files: {[manifestOf('qa')]: 'version: "1.0.0"\n'}}), reason: /marker/i},
+  'a rule that forbids the branch': {
+    prepare: () => world.forge.do('rules', {repository: kRepository, rules: [{type: 'creation', pattern: 'refs/heads/promotion-*'}]}), reason: /rule|GH013|declined|hook/i},
+};
+
+for (const [name, {prepare, reason}] of Object.entries(kStaying)) {
+  test(`faults: ${name} fails the promotion and says so`, async () => {
+    const before = world.daemon.logs.match(/PROMO-0006/g).length;
+    await prepare();
+    if (/branch that|repository that/.test(name)) await until('the changed pipeline', () => world.daemon.logs.match(/PROMO-0006/g).length > before);
+    const id = await world.deliver('1.0.1');
+    const failed = await world.daemon.inPhase(id, 'Failed', 60_000);
+    assert.match(failed.reason, reason);
+    assert.ok((await world.forge.see('requests')).length < 60, 'a lasting refusal is not hammered');
+    await world.invariants();
+  });
+}
+
+test('faults: the base branch moves between fetch and push: the pull request stands on what it found or on the new base, and merges', async () => {
+  await world.forge.do('fault', {kind: 'before', match: push, action: 'commit', with: {repository: kRepository, files: {'other.yaml': 'a: b\n'}}});
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  await world.forge.do('merge', {repository: kRepository, number: 1});
+  assert.match(await world.fileOn('main', 'qa'), /"1\.0\.1"/);
+  await world.invariants();
+});
+
+test('faults: somebody pushes to the promotion branch meanwhile: it is read again and rebuilt', async () => {
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  await world.forge.do('fault', {kind: 'before', match: push, action: 'commit', with: {repository: kRepository, branch: kBranch, files: {'stray.yaml': 'x: y\n'}}});
+  await world.daemon.inPhase(await world.deliver('1.0.2'), 'Pending');
+  assert.match(await world.fileOn(kBranch, 'qa'), /"1\.0\.2"/);
+  await world.invariants();
+});
+
+test('faults: the branch of an open pull request is deleted by hand: the promotion ends or is done anew, never doubled', async () => {
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'Pending');
+  await world.forge.do('delete-branch', {repository: kRepository, branch: kBranch});
+  await until('it is noticed', async () => (await world.daemon.promotion(id)).phase !== 'Pending');
+  await world.daemon.inPhase(id, ['Failed', 'Pending']);
+  await world.invariants();
+});
+
+test('faults: a token replaced in its file is used without a restart', async () => {
+  await world.forge.do('revoke-token', {token: kSecrets.forge});
+  const failed = await world.deliver('1.0.1');
+  await world.daemon.inPhase(failed, 'Failed', 60_000);
+  await world.forge.do('tokens', {token: 'ghp_the_new_token', login: 'promotiond-bot'});
+  await world.daemon.writeSecret('flux-system', 'forge', {token: 'ghp_the_new_token'});
+  await world.daemon.inPhase(await world.deliver('1.0.2'), 'Pending');
+});
+
+test('faults: a pull request of the same name from a fork is not adopted', async () => {
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  const lists = await world.forge.see('requests', {method: 'GET', path: '/pulls\\?'});
+  assert.ok(lists.every((entry) => new URL(entry.path, 'https://x').searchParams.get('head') === `acme:${kBranch}`), 'the list is asked for our own branch');
+  await world.invariants();
+});

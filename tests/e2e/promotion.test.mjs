@@ -1,0 +1,183 @@
+// The life of promotions, seen from outside: events in, pull requests and webhooks out.
+import assert from 'node:assert/strict';
+import {afterEach, beforeEach, test} from 'node:test';
+import {ask, eventHeaders, helmReleaseEvent, idOf, until} from './daemon.mjs';
+import {World, byPullRequest, byWebhook, kRepository, kSecrets, pipeline} from './world.mjs';
+
+let world;
+beforeEach(async () => { world = await World.make(); });
+afterEach(() => world?.end());
+
+const kQaBranch = 'promotion-flux-system-podinfo-qa';
+
+async function withPullRequests(more) {
+  await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge, more)));
+  await world.start();
+}
+
+test('e2e: a signed event becomes one pull request that changes one line', async () => {
+  await withPullRequests();
+  const id = await world.deliver('1.0.1');
+  const promotion = await world.daemon.inPhase(id, 'Pending');
+  const [pull, ...others] = await world.pulls({state: 'open'});
+  assert.deepEqual(others, []);
+  assert.equal(pull.title, 'Promote flux-system/podinfo in qa to 1.0.1');
+  assert.match(pull.body, /<summary>metadata<\/summary>/);
+  assert.match(pull.body, /flux-system\/podinfo\/qa/);
+  assert.equal(pull.head.ref, kQaBranch);
+  assert.equal(promotion.location, pull.html_url);
+  const {diff} = await world.forge.see('diff', {repository: kRepository, head: kQaBranch});
+  const changed = diff.split('\n').filter((line) => /^[+-](?![+-])/.test(line));
+  assert.deepEqual(changed, [
+    '-      version: "1.0.0" # {"$promotion": "flux-system:podinfo:qa"}', '+      version: "1.0.1" # {"$promotion": "flux-system:podinfo:qa"}']);
+  assert.ok(promotion.history.length >= 3, 'queued, running, pending');
+  await world.invariants();
+});
+
+test('e2e: a merged pull request succeeds, and the next environment follows', async () => {
+  await withPullRequests();
+  const toQa = await world.deliver('1.0.1');
+  await world.daemon.inPhase(toQa, 'Pending');
+  await world.forge.do('merge', {repository: kRepository, number: 1});
+  await world.daemon.inPhase(toQa, 'Succeeded');
+  const toProd = await world.deliver('1.0.1', {environment: 'qa'});
+  assert.notEqual(toProd, toQa);
+  await world.daemon.inPhase(toProd, 'Pending');
+  await world.forge.do('merge', {repository: kRepository, number: 2});
+  await world.daemon.inPhase(toProd, 'Succeeded');
+  assert.match(await world.fileOn('main', 'prod'), /"1\.0\.1"/);
+  await world.invariants();
+});
+
+test('e2e: a pull request closed by hand fails its promotion and is not opened again', async () => {
+  await withPullRequests();
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'Pending');
+  await world.forge.do('close', {repository: kRepository, number: 1});
+  const failed = await world.daemon.inPhase(id, 'Failed');
+  assert.match(failed.reason, /closed/i);
+  assert.equal((await world.pulls({state: 'open'})).length, 0);
+  await world.invariants();
+});
+
+test('e2e: the same event a hundred times at once is one promotion', async () => {
+  await withPullRequests();
+  const ids = await Promise.all(Array.from({length: 100}, () => world.deliver('1.0.1')));
+  assert.equal(new Set(ids).size, 1);
+  await world.daemon.inPhase(ids[0], 'Pending');
+  assert.equal((await world.daemon.promotions()).length, 1);
+  assert.equal((await world.pulls()).length, 1);
+  await world.invariants();
+});
+
+test('e2e: a newer revision takes over the open pull request', async () => {
+  await withPullRequests();
+  const older = await world.deliver('1.0.1');
+  await world.daemon.inPhase(older, 'Pending');
+  const newer = await world.deliver('1.0.2');
+  await world.daemon.inPhase(newer, 'Pending');
+  await world.daemon.inPhase(older, 'Superseded');
+  const pulls = await world.pulls();
+  assert.deepEqual(pulls.map((pull) => [pull.number, pull.title]), [[1, 'Promote flux-system/podinfo in qa to 1.0.2']]);
+  assert.match(await world.fileOn(kQaBranch, 'qa'), /"1\.0\.2"/);
+  const {diff} = await world.forge.see('diff', {repository: kRepository, head: kQaBranch});
+  assert.equal(diff.split('\n').filter((line) => /^\+(?!\+)/.test(line)).length, 1, 'the branch is rebuilt on the base, not stacked');
+  await world.invariants();
+});
+
+test('e2e: events that are no success promote nothing', async () => {
+  await withPullRequests();
+  for (const [reason, severity] of [['UpgradeFailed', 'error'], ['RollbackSucceeded', 'info'], ['TestFailed', 'error']]) {
+    const body = helmReleaseEvent({revision: '9.9.9', reason, severity});
+    const answer = await world.daemon.sendEvent('flux-system/podinfo', 'dev', body, {key: kSecrets.events});
+    assert.ok(answer.status >= 200 && answer.status < 300, `${reason}: ${answer.status} ${answer.text}`);
+  }
+  assert.deepEqual(await world.daemon.promotions(), []);
+  assert.deepEqual(await world.pulls(), []);
+  await world.invariants();
+});
+
+test('e2e: unsigned, wrongly signed and unknown are answered alike, and the next good event works', async () => {
+  await withPullRequests();
+  const body = helmReleaseEvent({revision: '1.0.1'});
+  const statuses = [];
+  for (const [name, headers] of [['podinfo', eventHeaders(body)], ['podinfo', eventHeaders(body, 'wrong')], ['nobody', eventHeaders(body, 'wrong')]]) {
+    statuses.push((await ask(world.daemon.address, 'POST', `/promotion/flux-system/${name}/dev`, {headers, body})).status);
+  }
+  assert.deepEqual(statuses, [401, 401, 401]);
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  await world.invariants();
+});
+
+test('e2e: ?wait answers 201 with the address of the pull request', async () => {
+  await withPullRequests();
+  const body = helmReleaseEvent({revision: '1.0.1'});
+  const answer = await world.daemon.sendEvent('flux-system/podinfo', 'dev', body, {key: kSecrets.events, query: '?wait=20s'});
+  assert.equal(answer.status, 201, answer.text);
+  assert.equal(answer.headers.location, `${world.forge.url}/${kRepository}/pull/1`);
+  await world.invariants();
+});
+
+test('e2e: a webhook is called once, signed', async () => {
+  await world.daemon.writePipeline('podinfo', pipeline(byWebhook(world.receiver)));
+  await world.start();
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'Succeeded');
+  assert.equal(world.receiver.deliveries.length, 1);
+  assert.equal(world.receiver.deliveries[0].genuine, true);
+  assert.match(world.receiver.deliveries[0].text, /1\.0\.1/);
+  await world.invariants();
+});
+
+test('e2e: a webhook that is not well is tried again with the same delivery id', async () => {
+  await world.daemon.writePipeline('podinfo', pipeline(byWebhook(world.receiver)));
+  world.receiver.answers.push({status: 503}, {status: 429, headers: {'retry-after': '1'}});
+  await world.start();
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Succeeded');
+  assert.equal(world.receiver.deliveries.length, 3);
+  assert.equal(new Set(world.receiver.deliveries.map((delivery) => delivery.text)).size, 1, 'the same body each time');
+  await world.invariants();
+});
+
+test('e2e: a manual environment waits for an approval of exactly its revision', async () => {
+  await world.daemon.writePipeline('podinfo', pipeline(`manual: true\n${byPullRequest(world.forge)}`));
+  await world.start();
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'AwaitingApproval');
+  assert.deepEqual(await world.pulls(), []);
+  const approve = (revision) => ask(world.daemon.address, 'POST', `/approval/flux-system/podinfo/qa/${revision}`, {headers: eventHeaders('', kSecrets.events), body: ''});
+  assert.equal((await approve('1.0.0')).status, 422);
+  const answer = await approve('1.0.1');
+  assert.ok([201, 202].includes(answer.status), `${answer.status} ${answer.text}`);
+  await world.daemon.inPhase(id, 'Pending');
+  await world.invariants();
+});
+
+test('e2e: pipelines change without a restart, and a broken file keeps the last good one', async () => {
+  await withPullRequests();
+  await world.daemon.writePipeline('podinfo', 'apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\n  broken: [\n');
+  await until('the broken file is reported', () => /podinfo\.yaml:\d+:\d+/.test(world.daemon.logs));
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  await world.daemon.writePipeline('second', pipeline(byWebhook(world.receiver), {name: 'second'}));
+  const second = await until('the second pipeline', async () => {
+    const body = helmReleaseEvent({revision: '1.0.1'});
+    return idOf(await world.daemon.sendEvent('flux-system/second', 'dev', body, {key: kSecrets.events}));
+  });
+  await world.daemon.inPhase(second, 'Succeeded');
+  await world.invariants();
+});
+
+test('e2e: fifty SIGHUPs and then SIGTERM lose nothing, and SIGTERM ends with 0', async () => {
+  await withPullRequests();
+  await world.forge.do('fault', {kind: 'hold', match: {path: 'git-receive-pack'}});
+  const id = await world.deliver('1.0.1');
+  await until('the push is under way', async () => await world.forge.see('held') === 1);
+  for (let i = 0; i < 50; ++i) process.kill(world.daemon.pid, 'SIGHUP');
+  const stopping = world.daemon.stop();
+  await world.forge.do('release');
+  assert.deepEqual(await stopping, {code: 0, signal: null});
+  await world.start();
+  await world.daemon.inPhase(id, 'Pending');
+  assert.equal((await world.pulls()).length, 1);
+  await world.invariants();
+});
