@@ -1,0 +1,327 @@
+#include "decision/decide.hpp"
+
+#include <algorithm>
+
+#include "decision/classify.hpp"
+#include "decision/reach.hpp"
+#include "model/codec.hpp"
+
+namespace promotiond::decision {
+
+namespace {
+
+using model::Environment;
+using model::Evidence;
+using model::History;
+using model::Pipeline;
+using model::Promotion;
+using model::ReceivedEvent;
+using model::Target;
+
+Error invalid(std::string message) { return {ErrorKind::Invalid, std::move(message)}; }
+
+constexpr const char* kForeignObject = "involved object does not match Pipeline definition";
+
+// The four answers that pipeline-controller's clients know, in its order.
+Result<const Environment*> next_environment(const Pipeline& pipeline, const std::string& from) {
+    if (!pipeline.environments.empty() && pipeline.environments.back().name == from) {
+        return invalid("cannot promote beyond last environment " + from);
+    }
+    const std::size_t index = pipeline.index_of(from);
+    if (index == Pipeline::npos) {
+        return invalid("app " + pipeline.id.text() + " has no environment " + from + " defined");
+    }
+    const Environment& next = pipeline.environments[index + 1];
+    if (next.targets.empty()) return invalid("environment " + next.name + " has no targets");
+    return &next;
+}
+
+bool is_application(const model::AppRef& app, const model::InvolvedObject& object) {
+    const model::AppRef other{object.api_version, object.kind, object.name};
+    const bool same_group = app.api_version.empty() || app.group() == other.group();
+    return same_group && app.kind == object.kind && app.name == object.name;
+}
+
+std::string metadata(const model::Event& event, const char* key) {
+    const auto found = event.metadata.find(key);
+    return found == event.metadata.end() ? std::string() : found->second;
+}
+
+bool is_named(const Target& target, const std::string& name) {
+    return !name.empty() &&
+           (target.text() == name || (target.cluster && target.cluster->name == name));
+}
+
+bool names_any_target(const Pipeline& pipeline, const std::string& name) {
+    return std::any_of(pipeline.environments.begin(), pipeline.environments.end(),
+                       [&name](const Environment& environment) {
+                           return std::any_of(
+                               environment.targets.begin(), environment.targets.end(),
+                               [&name](const Target& target) { return is_named(target, name); });
+                       });
+}
+
+// The targets of the environment that the event can be about. Its metadata may say which (an
+// Alert's eventMetadata `target` or `cluster`); a name that no target of the Pipeline has is
+// somebody else's label and says nothing.
+Result<std::vector<std::string>> reporting_targets(const Pipeline& pipeline,
+                                                   const Environment& from,
+                                                   const model::Event& event) {
+    std::vector<std::string> all;
+    std::vector<std::string> named;
+    std::string name = metadata(event, "target");
+    if (name.empty()) name = metadata(event, "cluster");
+    for (const Target& target : from.targets) {
+        if (target.ns != event.object.ns) continue;
+        all.push_back(target.text());
+        if (is_named(target, name)) named.push_back(target.text());
+    }
+    if (all.empty()) return invalid(kForeignObject);
+    if (!named.empty()) return named;
+    if (!name.empty() && names_any_target(pipeline, name)) return invalid(kForeignObject);
+    return all;
+}
+
+// What the event adds to what is known.
+struct News {
+    std::vector<Evidence> evidence;
+    bool moved = false;      // a target runs another revision than was known
+    bool all_older = true;   // every target is known to have run something else since
+    std::string older_than;  // revision known since
+};
+
+News news_of(const History& history, const ReceivedEvent& event,
+             const std::vector<std::string>& targets, WallTime now) {
+    News news;
+    // A sender's clock that is ahead must not make everything after it look old.
+    const WallTime time = std::min(event.event.timestamp.value_or(now), now);
+    for (const std::string& target : targets) {
+        const auto held = history.running.find({event.environment, target});
+        Evidence evidence{event.environment, target, event.event.revision, "", time, now,
+                          event.digest};
+        if (held != history.running.end()) {
+            const Evidence& known = held->second;
+            const bool same = known.revision == evidence.revision;
+            if (!same && time < known.event_time) {
+                news.older_than = known.revision;
+                continue;
+            }
+            news.all_older = false;
+            // Said again later, it is still newer than what another revision said in between.
+            if (same && time <= known.event_time) continue;
+            evidence.previous_revision = same ? known.previous_revision : known.revision;
+            if (same) evidence.seen = known.seen;
+            news.moved = news.moved || !same;
+        } else {
+            news.all_older = false;
+            news.moved = true;
+        }
+        news.evidence.push_back(std::move(evidence));
+    }
+    return news;
+}
+
+// One scope of the next environment: what must happen there for this revision.
+class ScopeDecision {
+public:
+    ScopeDecision(const Pipeline& pipeline, const Environment& next, const History& history,
+                  const History& known, const ReceivedEvent& event, WallTime now)
+        : pipeline_(pipeline),
+          next_(next),
+          history_(history),
+          known_(known),
+          event_(event),
+          now_(now) {}
+
+    void decide(const std::string& target, Decision& into) const {
+        static const std::vector<Promotion> kNone;
+        const auto found = history_.promotions.find({next_.name, target});
+        const auto& promotions = found == history_.promotions.end() ? kNone : found->second;
+        const std::string& revision = event_.event.revision;
+        const auto last = std::find_if(
+            promotions.rbegin(), promotions.rend(),
+            [&revision](const Promotion& other) { return other.revision == revision; });
+        if (last == promotions.rend()) return add_due(target, promotions, 0, into);
+        if (last == promotions.rbegin()) {
+            into.existing.push_back(last->id);
+            into.reasons.push_back(
+                {"already-promoted", revision + " is promoted to " + place(target) + " already: " +
+                                         last->id + " is " + std::string(name_of(last->phase))});
+            return;
+        }
+        if (moved_back_from(promotions.back())) {
+            return add_due(target, promotions, last->ordinal + 1, into);
+        }
+        into.reasons.push_back(
+            {"merely-behind", promotions.back().revision + " came to " + place(target) + " after " +
+                                  revision + "; a target that is merely behind does not bring " +
+                                  revision + " back"});
+    }
+
+private:
+    [[nodiscard]] std::string place(const std::string& target) const {
+        return target.empty() ? next_.name : next_.name + "/" + target;
+    }
+
+    // True if a target that runs the revision now ran the promoted one before, since it was
+    // promoted: somebody put the application back, and the next environment follows.
+    [[nodiscard]] bool moved_back_from(const Promotion& latest) const {
+        return std::any_of(known_.running.begin(), known_.running.end(), [&](const auto& entry) {
+            const Evidence& evidence = entry.second;
+            return evidence.environment == event_.environment &&
+                   evidence.revision == event_.event.revision &&
+                   evidence.previous_revision == latest.revision && evidence.seen > latest.created;
+        });
+    }
+
+    void add_due(const std::string& target, const std::vector<Promotion>& earlier,
+                 std::uint32_t ordinal, Decision& into) const {
+        const model::PromotionPolicy& policy = *pipeline_.policy_for(next_);
+        const std::string& revision = event_.event.revision;
+        Due due;
+        Promotion& promotion = due.promotion;
+        promotion.scope = {pipeline_.id, next_.name, target};
+        promotion.revision = revision;
+        promotion.ordinal = ordinal;
+        promotion.id = model::promotion_id(promotion.scope, revision, ordinal);
+        promotion.phase = policy.manual ? model::Phase::AwaitingApproval : model::Phase::Queued;
+        promotion.reason = policy.manual ? "waits for an approval of " + revision
+                                         : revision + " runs in " + event_.environment;
+        promotion.strategy = policy.strategy->key;
+        const std::string& controller = event_.event.reporting_controller;
+        promotion.actor = controller.empty() ? "event" : "event:" + controller;
+        promotion.event = model::event_to_json(event_.event);
+        promotion.created = promotion.updated = promotion.not_before = now_;
+        for (const Promotion& other : earlier) {
+            if (other.phase == model::Phase::Succeeded)
+                promotion.previous_revision = other.revision;
+            if (model::unfinished(other.phase)) due.supersedes.push_back(other.id);
+        }
+        add_reasons(target, due, into);
+        into.due.push_back(std::move(due));
+    }
+
+    void add_reasons(const std::string& target, const Due& due, Decision& into) const {
+        const Promotion& promotion = due.promotion;
+        if (promotion.phase == model::Phase::AwaitingApproval) {
+            into.reasons.push_back(
+                {"awaiting-approval",
+                 "promotions to " + place(target) + " are manual: approve " + promotion.revision});
+        } else {
+            into.reasons.push_back(
+                {"due", promotion.revision + " is due in " + place(target) +
+                            (promotion.ordinal > 0 ? ", again: a target went back to it" : "")});
+        }
+        for (const model::PromotionId& id : due.supersedes) {
+            into.reasons.push_back(
+                {"supersedes", "takes the place of " + id + ", which has not been merged yet"});
+        }
+    }
+
+    const Pipeline& pipeline_;
+    const Environment& next_;
+    const History& history_;
+    const History& known_;  // what runs, with the event's news
+    const ReceivedEvent& event_;
+    WallTime now_;
+};
+
+Decision ignored(Reason reason) {
+    Decision decision;
+    decision.verdict = Verdict::Ignore;
+    decision.reasons.push_back(std::move(reason));
+    return decision;
+}
+
+// The promotions that carry the revision already, for the answer to a repeated event.
+void decide_scopes(const Pipeline& pipeline, const Environment& next, const ScopeDecision& scopes,
+                   Decision& decision) {
+    if (pipeline.per_for(next) == model::Per::Environment) {
+        scopes.decide("", decision);
+    } else {
+        for (const Target& target : next.targets) scopes.decide(target.text(), decision);
+    }
+    if (!decision.due.empty()) {
+        decision.verdict = Verdict::Promote;
+    } else {
+        decision.verdict = decision.existing.empty() ? Verdict::Hold : Verdict::Ignore;
+    }
+}
+
+}  // namespace
+
+std::string_view name_of(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::Promote: return "Promote";
+        case Verdict::Hold: return "Hold";
+        case Verdict::Ignore: return "Ignore";
+    }
+    return "Ignore";
+}
+
+Result<Decision> decide(const Pipeline& pipeline, const History& history,
+                        const ReceivedEvent& event, WallTime now) {
+    const auto next = next_environment(pipeline, event.environment);
+    if (!next) return next.error();
+    if (!is_application(pipeline.app, event.event.object)) return invalid(kForeignObject);
+    const Environment& from = pipeline.environments[pipeline.index_of(event.environment)];
+    const auto targets = reporting_targets(pipeline, from, event.event);
+    if (!targets) return targets.error();
+    if (const auto complaint = missing_strategy(pipeline, **next)) {
+        return Error{ErrorKind::Conflict, *complaint};
+    }
+    if (auto reason = why_no_evidence(event.event)) return ignored(std::move(*reason));
+
+    News news = news_of(history, event, *targets, now);
+    if (news.all_older) {
+        return ignored({"older-than-known", "the event is older than what is known: " + from.name +
+                                                " came to run " + news.older_than +
+                                                " after it ran " + event.event.revision});
+    }
+    History known;  // only what runs: promotions are many and stay where they are
+    known.running = history.running;
+    for (const Evidence& evidence : news.evidence) {
+        known.running[{evidence.environment, evidence.target}] = evidence;
+    }
+    Decision decision;
+    decision.evidence = std::move(news.evidence);
+    const Reach reach = reach_of(from, known, event.event.revision);
+    decision.reasons.push_back({news.moved ? "runs-successfully" : "same-evidence",
+                                event.event.revision +
+                                    (news.moved ? " runs in " : " was known to run in ") +
+                                    joined(reach.running) + " of " + from.name});
+    if (!reach.enough()) {
+        decision.verdict = Verdict::Hold;
+        decision.reasons.push_back({"waiting-for-targets", waiting_text(from, reach)});
+        return decision;
+    }
+    decide_scopes(pipeline, **next, ScopeDecision(pipeline, **next, history, known, event, now),
+                  decision);
+    return decision;
+}
+
+Result<Approved> decide(const Pipeline& pipeline, const History& history,
+                        const Approval& approval) {
+    Approved approved;
+    for (const auto& [place, promotions] : history.promotions) {
+        const auto& [environment, target] = place;
+        if (environment != approval.environment) continue;
+        if (!approval.target.empty() && target != approval.target) continue;
+        for (const Promotion& promotion : promotions) {
+            if (promotion.phase != model::Phase::AwaitingApproval) continue;
+            if (promotion.revision != approval.revision) continue;
+            approved.promotions.push_back(promotion.id);
+        }
+    }
+    if (approved.promotions.empty()) return invalid("failed approving promotion");
+    if (pipeline.index_of(approval.environment) == Pipeline::npos) {
+        return invalid("app " + pipeline.id.text() + " has no environment " + approval.environment +
+                       " defined");
+    }
+    approved.reasons.push_back(
+        {"approved", approval.revision + " was approved for " + approval.environment +
+                         (approval.actor.empty() ? "" : " by ") + approval.actor});
+    return approved;
+}
+
+}  // namespace promotiond::decision
