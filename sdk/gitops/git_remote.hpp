@@ -1,0 +1,66 @@
+// One connection to the remote repository: what it has, taking from it, giving to it.
+#ifndef PROMOTIOND_GITOPS_GIT_REMOTE_HPP
+#define PROMOTIOND_GITOPS_GIT_REMOTE_HPP
+
+#include <map>
+#include <string>
+
+#include "git_library.hpp"
+#include "git_transport.hpp"
+
+namespace promotiond::sdk::inline v1::gitops {
+
+// What a remote said it has when it was connected to.
+struct Advertised {
+    std::string default_branch;             // empty = none, as in a repository without commits
+    std::map<std::string, ObjectId> heads;  // by branch
+};
+
+// What a failure was about, apart from the Error itself.
+enum class Blame { Remote, Mirror };
+struct RemoteFailure {
+    Error error;
+    Blame blame = Blame::Remote;
+};
+
+class GitRemote {
+public:
+    // transport and repository must outlive this object; one thread.
+    GitRemote(GitTransport& transport, git_repository* repository, std::string url)
+        : transport_(&transport), repository_(repository), url_(std::move(url)) {}
+    GitRemote(const GitRemote&) = delete;
+    GitRemote& operator=(const GitRemote&) = delete;
+
+    [[nodiscard]] Result<void> connect(git_direction direction);
+    // Of the connection; no network.
+    [[nodiscard]] Result<Advertised> advertised();
+    // Takes what the repository lacks of a branch. Says whether the repository or the remote is to
+    // blame for a failure.
+    [[nodiscard]] std::optional<RemoteFailure> download(const std::string& branch);
+    // Points the remote branch to what the local one of that name points to, forced; the server
+    // compares the old id with the one advertised on this connection. Invalid or Conflict with the
+    // server's words.
+    [[nodiscard]] Result<void> upload(const std::string& branch);
+
+private:
+    static int on_update(const char* reference, const char* status, void* self);
+    static int on_sideband(const char* words, int size, void* self);
+    static int on_transfer(const git_indexer_progress* progress, void* self);
+    static int on_pack(int stage, std::uint32_t current, std::uint32_t total, void* self);
+    static int on_transport(git_transport** out, git_remote* owner, void* self);
+    [[nodiscard]] git_remote_callbacks callbacks();
+    [[nodiscard]] Error failed(const std::string& doing) const;
+    [[nodiscard]] Result<void> judge_update() const;
+
+    GitTransport* transport_;
+    git_repository* repository_;
+    std::string url_;
+    RemotePtr remote_;
+    std::string server_words_;
+    bool updated_ = false;
+    std::string refusal_;
+};
+
+}  // namespace promotiond::sdk::inline v1::gitops
+
+#endif
