@@ -85,8 +85,8 @@ struct Answer {
 
 struct CallOptions {
     std::chrono::milliseconds deadline{120'000};
-    std::stop_token stop;
-    std::function<void(std::string_view)> progress;  // called on the verb's thread
+    std::stop_token stop = {};
+    std::function<void(std::string_view)> progress = {};  // called on the verb's thread
 };
 
 // What the host services stand on. Functions may be called from any thread.

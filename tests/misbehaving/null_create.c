@@ -1,0 +1,4 @@
+/* Has no create. */
+#include "zoo.h"
+
+ZOO_PLUGIN("null-create", NULL);

@@ -1,0 +1,4 @@
+/* Makes an instance without a promote. */
+#include "zoo.h"
+
+ZOO("null-verbs", NULL);
