@@ -18,6 +18,7 @@ const say = (text = '') => process.stdout.write(`${text}\n`);
 const step = (title) => say(`\n== ${title}`);
 const indented = (text) => text.trimEnd().split('\n').map((line) => `   ${line}`).join('\n');
 const running = [];  // what to stop, newest last
+let lastWords = () => '';  // of the daemon, for when something goes wrong
 const secret = () => randomBytes(20).toString('hex');
 const keys = {forge: `ghp_${secret()}`, events: secret(), webhook: secret()};
 
@@ -51,6 +52,7 @@ async function startDaemon(work, forge, receiver) {
   }
   say(indented(await readFile(daemon.file, 'utf8')));
   running.push(() => daemon.stop());
+  lastWords = () => daemon.logs.trimEnd().split('\n').slice(-8).join('\n');
   await daemon.start();
   say(`   listening on http://${daemon.address}, health on http://${daemon.health}, pid ${daemon.pid}`);
   return daemon;
@@ -105,13 +107,23 @@ async function showWebhook(daemon, receiver, id) {
 }
 
 function showWhatNext(work, daemon, forge) {
-  const ctl = `${path.relative(process.cwd(), options.build)}/bin/promotionctl --server http://${daemon.address}`;
-  step(options.stay ? 'Everything keeps running until Ctrl-C' : 'To go on by hand: scripts/quickstart --stay, then for example');
+  const bin = `${path.relative(process.cwd(), options.build)}/bin`;
+  if (!options.stay) {
+    step('To go on by hand');
+    say(indented([
+      'scripts/quickstart --stay            # the same, and it keeps running: then promotionctl, curl and git can be tried on it',
+      `${bin}/promotiond --help`, `${bin}/promotionctl --help`, 'scripts/test                         # all tests',
+    ].join('\n')));
+    return;
+  }
+  const ctl = `${bin}/promotionctl --server http://${daemon.address}`;
+  const curl = `curl --cacert ${forge.caFile}`;
+  step('Everything keeps running until Ctrl-C; try for example');
   say(indented([
-    `${ctl} pipelines`, `${ctl} promotions`, `${ctl} why flux-system/podinfo`,
-    `curl http://${daemon.health}/metrics`,
-    `curl --cacert ${forge.caFile} ${forge.control}/merge -d '{"repository": "${kRepository}", "number": 1}'   # merge it, as a person would`,
-    `git -c http.sslCAInfo=${forge.caFile} clone https://x:${options.stay ? keys.forge : 'TOKEN'}@localhost:${forge.port}/${kRepository}.git`,
+    `${ctl} pipelines`, `${ctl} promotions`, `${ctl} why flux-system/podinfo`, `curl http://${daemon.health}/metrics`,
+    '# merge the pull request as a person would, and see the promotion succeed:',
+    `${curl} ${forge.control}/merge -d '{"repository": "${kRepository}", "number": 1}'`,
+    `git -c http.sslCAInfo=${forge.caFile} clone https://x:${keys.forge}@localhost:${forge.port}/${kRepository}.git`,
     `ls ${work}   # configuration, pipelines, secrets, journal`,
   ].join('\n')));
 }
@@ -152,6 +164,6 @@ async function end(code) {
 }
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => end(options.stay ? 0 : 130));
 main().then(() => end(0), (error) => {
-  process.stderr.write(`\nscripts/quickstart: ${error.message}\n`);
+  process.stderr.write(`\nscripts/quickstart: ${error.message}\n${lastWords()}\n`);
   return end(1);
 });
