@@ -1,0 +1,7 @@
+# The manifest editor and the pull-request flow.
+target_sources(promotiond_gitops PRIVATE
+    ${CMAKE_CURRENT_LIST_DIR}/manifest.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/manifest_marker.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/manifest_scalar.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/manifest_scan.cpp)
+target_link_libraries(promotiond_gitops PRIVATE PkgConfig::libyaml Poco::JSON)
