@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -38,6 +39,10 @@ struct EgressRules {
     bool only_allowed = false;
 };
 
+// Invalid names the entry that is neither a range nor a name. A client that was given a broken deny
+// list all the same refuses everything that is not allowed.
+[[nodiscard]] Result<void> check(const EgressRules& rules);
+
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 // Case-insensitive; the first of that name.
@@ -54,6 +59,8 @@ struct Request {
     std::string ca_pem;                               // trusted instead of the system's
     std::string client_certificate_pem;
     Secret client_key_pem;
+    // Wins over the client's own; judged by the egress rules, as the client's own is not. Behind a
+    // proxy the destination is judged by name (or literal address), since the proxy resolves it.
     std::string proxy;  // empty = the client's own setting
 };
 
