@@ -1,0 +1,131 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <set>
+
+#include "base/guarded.hpp"
+#include "base/log.hpp"
+#include "platform/file_read.hpp"
+#include "platform/local.hpp"
+
+namespace promotiond::platform {
+
+namespace {
+
+constexpr std::size_t kMostCached = 4096;
+
+// A name is one path component; a dot in front would reach the kubelet's own folders and "..".
+bool is_safe(const std::string& name) {
+    if (name.empty() || name.size() > 253 || name.front() == '.') return false;
+    return std::none_of(name.begin(), name.end(), [](char c) {
+        return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+    });
+}
+
+// Keys whose values are no secrets; masking them in the log would hide ordinary words.
+bool is_public(const std::string& key) {
+    constexpr std::array<std::string_view, 6> kPublic{"username", "ca.crt",      "caFile",
+                                                      "tls.crt",  "known_hosts", "identity.pub"};
+    return std::find(kPublic.begin(), kPublic.end(), key) != kPublic.end();
+}
+
+struct Kept {
+    FileState state;
+    Secret value;
+};
+
+class LocalSecrets final : public SecretStore {
+public:
+    explicit LocalSecrets(std::filesystem::path directory) : directory_(std::move(directory)) {}
+
+    Result<Secret> get(const std::string& ns, const std::string& name,
+                       const std::string& key) override {
+        for (const auto& [what, text] :
+             {std::pair{"namespace", &ns}, {"secret's name", &name}, {"key", &key}}) {
+            if (is_safe(*text)) continue;
+            return Error{ErrorKind::Invalid,
+                         std::string("the ") + what +
+                             " must be one to 253 characters without '/', '\\', control characters "
+                             "and a dot in front"};
+        }
+        const std::filesystem::path path = directory_ / ns / name / key;
+        if (auto kept = cached(path)) return std::move(*kept);
+        auto read = read_anew(ns, name, key);
+        if (!read) return std::move(read).error();
+        if (read->others_may_read) warn_once(path);
+        if (!is_public(key)) log::redact(read->bytes);
+        Secret value{read->bytes};
+        std::fill(read->bytes.begin(), read->bytes.end(), '\0');
+        keep(path, read->state, value);
+        return value;
+    }
+
+private:
+    // The very file that was opened safely before, unchanged: then its value is, too. One system
+    // call for each event that is verified.
+    std::optional<Secret> cached(const std::filesystem::path& path) {
+        struct stat status {};
+        if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+        auto kept = kept_.access();
+        const auto found = kept->find(path);
+        if (found == kept->end() || found->second.state != state_of(status)) return std::nullopt;
+        return found->second.value.duplicate();
+    }
+
+    void keep(const std::filesystem::path& path, const FileState& state, const Secret& value) {
+        auto kept = kept_.access();
+        kept->erase(path);
+        if (!settled(state)) return;
+        if (kept->size() >= kMostCached) kept->clear();
+        kept->emplace(path, Kept{state, value.duplicate()});
+    }
+
+    [[nodiscard]] Result<FileRead> read_anew(const std::string& ns, const std::string& name,
+                                             const std::string& key) const {
+        const std::string secret = "secret " + ns + "/" + name;
+        const auto explain = [&](Error error, const std::string& what) {
+            error.message = what + " " + error.message;
+            return error;
+        };
+        const std::string place = " (" + (directory_ / ns / name).string() + ")";
+        // The directory itself may be a link: its place is the operator's choice.
+        const FileHandle root(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (root.fd() < 0) {
+            return Error{ErrorKind::Transient, "the directory of secrets " + directory_.string() +
+                                                   " cannot be opened; create it or give "
+                                                   "permission"};
+        }
+        auto space = open_directory(root.fd(), ns);
+        if (!space) return explain(std::move(space).error(), secret + place);
+        auto folder = open_directory(space->fd(), name);
+        if (!folder) return explain(std::move(folder).error(), secret + place);
+        auto file = read_file(folder->fd(), key);
+        if (!file) return explain(std::move(file).error(), "key " + key + " of " + secret + place);
+        if (file->bytes.empty()) {
+            return Error{ErrorKind::NotFound,
+                         "key " + key + " of " + secret + place + " is empty; write its value"};
+        }
+        return file;
+    }
+
+    void warn_once(const std::filesystem::path& path) {
+        if (!warned_.access()->insert(path).second) return;
+        log::warn("PROMO-5001", "other users may read a secret; take the permission away",
+                  {{"file", path.string()}});
+    }
+
+    std::filesystem::path directory_;
+    Guarded<std::map<std::filesystem::path, Kept>> kept_;
+    Guarded<std::set<std::filesystem::path>> warned_;
+};
+
+}  // namespace
+
+std::unique_ptr<SecretStore> local_secrets(std::filesystem::path directory) {
+    return std::make_unique<LocalSecrets>(std::move(directory));
+}
+
+}  // namespace promotiond::platform
