@@ -174,7 +174,11 @@ Answer Instance::perform(Job& job) {
     auto raw = call_.close();
     if (escaped) raw.breaches.push_back(*escaped);
     auto answer = judge(outcome, std::move(raw));
-    report(call_.host(), promotion, answer);
+    // One that was given up has been reported, and the metrics may be gone by now.
+    std::unique_lock lock(mutex_);
+    const bool given_up_before = job.abandoned;
+    lock.unlock();
+    if (!given_up_before) report(call_.host(), promotion, answer);
     return answer;
 }
 

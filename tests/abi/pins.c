@@ -1,0 +1,2 @@
+/* The pins as C sees them. */
+#include "pins.h"
