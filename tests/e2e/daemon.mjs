@@ -3,9 +3,9 @@ import {spawn} from 'node:child_process';
 import {createHmac} from 'node:crypto';
 import {existsSync, readFileSync} from 'node:fs';
 import {mkdir, rename, writeFile} from 'node:fs/promises';
-import http from 'node:http';
 import path from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
+import {exchange} from '../simulators/forge/client.mjs';
 
 const kStartMs = 30_000;
 const kStopMs = 30_000;
@@ -46,20 +46,10 @@ export function eventHeaders(body, key) {
   };
 }
 
-// One plain-HTTP exchange with the daemon.
+// One exchange with the daemon at HOST:PORT.
 export function ask(address, method, target, {headers = {}, body} = {}) {
-  const [host, port] = address.split(':');
-  return new Promise((resolve, reject) => {
-    const request = http.request({host, port, method, path: target, headers: {...headers, ...(body === undefined ? {} : {'content-length': Buffer.byteLength(body)})}, agent: false}, (response) => {
-      const chunks = [];
-      response.on('data', (chunk) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () => resolve({status: response.statusCode, headers: response.headers, text: Buffer.concat(chunks).toString('utf8')}));
-    });
-    request.setTimeout(70_000, () => request.destroy(new Error(`${method} ${target}: no answer within 70 s`)));
-    request.on('error', reject);
-    request.end(body);
-  });
+  const sized = body === undefined ? headers : {...headers, 'content-length': Buffer.byteLength(body)};
+  return exchange(`http://${address}${target}`, {method, headers: sized, body, timeoutMs: 70_000});
 }
 
 export class Daemon {

@@ -109,6 +109,17 @@ test('e2e: unsigned, wrongly signed and unknown are answered alike, and the next
   await world.invariants();
 });
 
+test('e2e: labels, reviewers and assignees are set as the Pipeline asks', async () => {
+  await withPullRequests('    labels: [promotion, qa]\n    reviewers: [reviewer]\n    assignees: [reviewer]\n');
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  const [pull] = await until('the labels', async () => {
+    const open = await world.pulls({state: 'open'});
+    return open[0]?.labels.length === 2 && open[0].requested_reviewers.length === 1 && open[0].assignees.length === 1 ? open : null;
+  });
+  assert.deepEqual(pull.labels.map((label) => label.name).sort(), ['promotion', 'qa']);
+  await world.invariants();
+});
+
 test('e2e: ?wait answers 201 with the address of the pull request', async () => {
   await withPullRequests();
   const body = helmReleaseEvent({revision: '1.0.1'});

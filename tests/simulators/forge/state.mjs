@@ -178,6 +178,8 @@ export class Repository {
     const head = heads.get(pull.head);
     const base = heads.get(pull.base);
     if (!head || !base) return this.close(pull, 'forge');
+    if (pull.looked === `${head} ${base}`) return undefined;  // dozens of open ones must not cost a git process each
+    pull.looked = `${head} ${base}`;
     const moved = head !== pull.headSha;
     pull.baseSha = base;
     if (moved) {
