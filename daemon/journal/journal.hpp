@@ -43,8 +43,12 @@ struct Step {
 struct Batch {
     std::vector<EventRecord> events;
     std::vector<std::pair<model::PipelineName, model::Evidence>> evidence;
-    std::vector<Step> steps;  // applied in order; a new id inserts
-    [[nodiscard]] bool empty() const { return events.empty() && evidence.empty() && steps.empty(); }
+    std::vector<Step> steps;  // applied in order; a first transition inserts
+    // New words about promotions that stay in their phase: location, summary, details. After steps.
+    std::vector<model::Promotion> amended;
+    [[nodiscard]] bool empty() const {
+        return events.empty() && evidence.empty() && steps.empty() && amended.empty();
+    }
 };
 
 struct Filter {
@@ -79,6 +83,8 @@ public:
     // fsync the connection is reopened before the next commit, since what the kernel kept is
     // unknown.
     [[nodiscard]] Result<void> commit(const Batch& batch);
+    // Commits something without meaning: does the disk take writes again? As commit().
+    [[nodiscard]] Result<void> probe();
 
     // Everything the engine needs to go on: per Pipeline the evidence and the newest promotions of
     // each scope.
