@@ -123,7 +123,7 @@ std::string target_to_json(const Target& target) {
     append_member(out, "name", target.text());
     append_member(out, "namespace", target.ns);
     if (target.cluster) {
-        out += ",\"clusterRef\":{";
+        out += ",\"cluster\":{";
         if (!target.cluster->api_version.empty()) {
             append_member(out, "apiVersion", target.cluster->api_version);
         }
@@ -165,8 +165,7 @@ std::string event_to_json(const Event& event) {
 
     std::string out = "{\"involvedObject\":" + object + "}";
     append_member(out, "severity", event.severity);
-    out += ",\"timestamp\":";
-    out += event.timestamp ? json_string(time_to_text(*event.timestamp)) : "null";
+    if (event.timestamp) append_member(out, "timestamp", time_to_text(*event.timestamp));
     append_member(out, "message", event.message);
     append_member(out, "reason", event.reason);
     out += ",\"metadata\":" + metadata + "}";
@@ -175,13 +174,13 @@ std::string event_to_json(const Event& event) {
 }
 
 std::string targets_to_json(const Environment& environment, const std::string& only_target) {
-    std::string out = "[";
+    std::string targets;
     for (const Target& target : environment.targets) {
         if (!only_target.empty() && target.text() != only_target) continue;
-        if (out.size() > 1) out += ',';
-        out += target_to_json(target);
+        if (!targets.empty()) targets += ',';
+        targets += target_to_json(target);
     }
-    return out + "]";
+    return "{\"environment\":" + json_string(environment.name) + ",\"targets\":[" + targets + "]}";
 }
 
 }  // namespace promotiond::model

@@ -216,8 +216,10 @@ TEST_CASE("targets: written for strategies with cluster and name, all of them or
     environment.targets.push_back({"web", std::nullopt});
     environment.targets.push_back({"web", ClusterRef{"", "GitopsCluster", "fleet", "eu"}});
     CHECK(targets_to_json(environment, "") ==
-          R"([{"name":"web","namespace":"web"},{"name":"eu/web","namespace":"web","clusterRef":)"
-          R"({"kind":"GitopsCluster","namespace":"fleet","name":"eu"}}])");
-    CHECK(targets_to_json(environment, "web") == R"([{"name":"web","namespace":"web"}])");
-    CHECK(targets_to_json(environment, "us/web") == "[]");
+          R"({"environment":"prod","targets":[{"name":"web","namespace":"web"},)"
+          R"({"name":"eu/web","namespace":"web","cluster":)"
+          R"({"kind":"GitopsCluster","namespace":"fleet","name":"eu"}}]})");
+    CHECK(targets_to_json(environment, "web") ==
+          R"({"environment":"prod","targets":[{"name":"web","namespace":"web"}]})");
+    CHECK(targets_to_json(environment, "us/web") == R"({"environment":"prod","targets":[]})");
 }

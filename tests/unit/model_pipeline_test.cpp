@@ -1,5 +1,8 @@
 // Reading Pipelines: every spelling that was ever shipped, and errors that say where and what to
 // do.
+#include <fstream>
+#include <iterator>
+
 #include "catch.hpp"
 #include "model/codec.hpp"
 
@@ -354,4 +357,14 @@ TEST_CASE("pipeline: what a Kubernetes API server returns is read the same way")
                            R"("metadata":{"name":"app"},"spec":{"appref":{}}})");
     REQUIRE_FALSE(broken);
     CHECK(broken.error().message == "spec.appref: unknown key; did you mean \"appRef\"?");
+}
+
+TEST_CASE("pipeline: the example that ships is read without a complaint") {
+    std::ifstream file(PROMOTIOND_SOURCE_DIR "/config/pipelines/example.yaml");
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const auto pipelines = pipelines_from_yaml(text, "example.yaml");
+    if (!pipelines) FAIL(pipelines.error().message);
+    REQUIRE(pipelines->size() == 2);
+    CHECK((*pipelines)[0].promotion->hmac_secret == "podinfo-promotion");
+    CHECK((*pipelines)[1].promotion->strategy->key == "webhook");
 }
