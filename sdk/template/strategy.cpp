@@ -1,5 +1,5 @@
 // A whole strategy: asks a deployment service to run a revision, and looks until it does.
-#include "strategy.hpp"
+#include <promotiond/strategy.hpp>
 
 using namespace promotiond::sdk;
 
@@ -19,26 +19,30 @@ Outcome answer_of(const Result<HttpResponse>& response, const std::string& id) {
     return response->code >= 500 ? Outcome::retry_after({}, why) : Outcome::rejected(why);
 }
 
+class DeployService : public Strategy, public Observes {
+public:
+    Outcome promote(const Promotion& promotion, Call& call) override {
+        const auto token = call.secret("deploy-service", "token");
+        if (!token) return Outcome::from(token.error());
+        // Delivery is at least once: PUT to a name made of the promotion finds its earlier effect.
+        const auto id = std::string(promotion.environment) + "-" + std::string(promotion.revision);
+        call.progress("asking for " + id);
+        const HttpRequest put{
+            .method = "PUT",
+            .url = "https://deploy.example.com/runs/" + id,
+            .headers = {{"Authorization", "Bearer " + std::string(token->reveal())}}};
+        return answer_of(call.http(put), id);
+    }
+
+    Outcome observe(const Promotion&, std::string_view id, std::string_view, Call& call) override {
+        const auto url = "https://deploy.example.com/runs/" + std::string(id);
+        return answer_of(call.http({.url = url}), std::string(id));
+    }
+};
+
 }  // namespace
 
-DeployService::DeployService(const Settings&) {}
-
-Outcome DeployService::promote(const Promotion& promotion, Call& call) {
-    const auto token = call.secret("deploy-service", "token");
-    if (!token) return Outcome::from(token.error());
-    // Delivery is at least once: PUT to a name made of the promotion finds its earlier effect.
-    const std::string id =
-        std::string(promotion.environment) + "-" + std::string(promotion.revision);
-    call.progress("asking for " + id);
-    return answer_of(
-        call.http({.method = "PUT",
-                   .url = "https://deploy.example.com/runs/" + id,
-                   .headers = {{"Authorization", "Bearer " + std::string(token->reveal())}}}),
-        id);
-}
-
-Outcome DeployService::observe(const Promotion&, std::string_view external_id, std::string_view,
-                               Call& call) {
-    const std::string id(external_id);
-    return answer_of(call.http({.url = "https://deploy.example.com/runs/" + id}), id);
-}
+PROMOTIOND_STRATEGY(DeployService, {.name = "deploy-service",
+                                    .key = "deployService",
+                                    .version = "1.0.0",
+                                    .summary = "Asks a deployment service to run the revision"});

@@ -1,6 +1,4 @@
 // A plain program, so that it needs no test framework; use the one you like.
-#include "strategy.hpp"
-
 #include <promotiond/testing.hpp>
 
 #include <cstdio>
@@ -20,7 +18,7 @@ void expect(bool holds, const char* promise) {
 
 int main() {
     FakeHost host;
-    auto strategy = host.make<DeployService>();
+    auto strategy = host.make(promotiond_plugin_v1);
     expect(strategy.promote({}).outcome == PROMOTIOND_REJECTED, "without a token it is rejected");
 
     host.add_secret("deploy-service", "token", "t0ken");

@@ -24,6 +24,7 @@ static promotiond_outcome promote(promotiond_strategy* strategy, const promotion
     const promotiond_view name = TEXT("forge");
     const promotiond_view key = TEXT("token");
     const promotiond_view message = TEXT("the token is not 5 bytes long");
+    const promotiond_view no_secrets = TEXT("this host offers no secrets");
     const promotiond_view step = TEXT("promoting");
     const promotiond_result result = {
         sizeof(result), 0, request->environment,  TEXT("https://forge.test/7"),
@@ -32,7 +33,10 @@ static promotiond_outcome promote(promotiond_strategy* strategy, const promotion
     size_t length = 0;
     (void)strategy;
     if (call->cancelled(call)) return PROMOTIOND_CANCELLED;
-    if (secrets == NULL || secrets->size < sizeof(*secrets)) return PROMOTIOND_REJECTED;
+    if (secrets == NULL || secrets->size < sizeof(*secrets)) {
+        call->fail(call, no_secrets);
+        return PROMOTIOND_REJECTED;
+    }
     call->progress(call, step);
     call->log(call, PROMOTIOND_LOG_DEBUG, request->promotion_id);
     if (secrets->get(call, name, key, tell_length, &length) != PROMOTIOND_SECRET_OK ||
