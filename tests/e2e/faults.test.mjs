@@ -34,6 +34,13 @@ const kPassing = {
   'the list answers HTML with 200': {kind: 'status', status: 200, headers: {'content-type': 'text/html'}, body: '<html>sign in</html>', match: {method: 'GET', path: '/pulls\\?'}},
   'the list answers truncated JSON': {kind: 'status', status: 200, headers: {'content-type': 'application/json'}, body: '[{"number": 1,', match: {method: 'GET', path: '/pulls\\?'}},
   '"create" answers 201 with nothing in it': {...json(201, {}), match: create},
+  'the token is echoed in an error': {...json(500, {message: `cannot serve ${kSecrets.forge}`}, {'www-authenticate': `Bearer ${kSecrets.forge}`}), match: create},
+  '"create" answers 201 for a pull request of another place': {...json(201, {number: 4711, html_url: 'javascript:alert(1)', url: 'https://elsewhere.example/1', state: 'open'}), match: create},
+  'the list\'s next page is the list itself': {...json(200, [], {link: '</api/v3/repos/acme/fleet/pulls?page=2>; rel="next"'}), match: {method: 'GET', path: '/pulls\\?'}, times: 1},
+  'Retry-After is a date long ago': {...json(503, {message: 'later'}, {'retry-after': 'Thu, 01 Jan 1970 00:00:00 GMT'}), match: create},
+  'Retry-After is 10^12 seconds': {...json(503, {message: 'later'}, {'retry-after': '1000000000000'}), match: create},
+  'Retry-After is negative': {...json(429, {message: 'later'}, {'retry-after': '-1'}), match: create},
+  'Retry-After is no time at all': {...json(429, {message: 'later'}, {'retry-after': 'soon'}), match: create},
   '"create" answers 429 with Retry-After': {...json(429, {message: 'slow down'}, {'retry-after': '1'}), match: create},
 };
 
@@ -41,9 +48,9 @@ for (const [name, rule] of Object.entries(kPassing)) {
   test(`faults: ${name}: the promotion comes through, once`, async () => {
     await world.forge.do('fault', rule);
     const id = await world.deliver('1.0.1');
-    await world.daemon.inPhase(id, 'Pending');
+    const {location} = await world.daemon.inPhase(id, 'Pending');
     assert.deepEqual(await world.forge.see('faults'), [], 'the fault was met');
-    assert.equal((await world.pulls()).length, 1);
+    assert.deepEqual((await world.pulls()).map((pull) => pull.html_url), [location]);
     await world.invariants();
   });
 }
@@ -117,8 +124,36 @@ test('faults: a token replaced in its file is used without a restart', async () 
 });
 
 test('faults: a pull request of the same name from a fork is not adopted', async () => {
-  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
-  const lists = await world.forge.see('requests', {method: 'GET', path: '/pulls\\?'});
-  assert.ok(lists.every((entry) => new URL(entry.path, 'https://x').searchParams.get('head') === `acme:${kBranch}`), 'the list is asked for our own branch');
+  await world.forge.do('repositories', {owner: 'mallory', name: 'fleet'});
+  await world.forge.do('commit', {repository: 'mallory/fleet', branch: kBranch, from: 'main', files: {'a.yaml': 'b: c\n'}});
+  await world.forge.do('open-pull', {repository: 'mallory/fleet', head: kBranch});
+  const {body: theirs} = await world.forge.ask('GET', '/repos/mallory/fleet/pulls', {token: kSecrets.forge});
+  await world.forge.do('fault', {...json(200, theirs), match: {method: 'GET', path: 'acme/fleet/pulls\\?'}});
+  const {location} = await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  assert.deepEqual((await world.pulls()).map((pull) => pull.html_url), [location]);
   await world.invariants();
+});
+
+// The reason says it, whether the promotion has failed for good or is tried again.
+const reasonOf = (id, pattern) => until(`the reason ${pattern}`, async () => {
+  const promotion = await world.daemon.promotion(id);
+  return [promotion, ...promotion.history].some((each) => pattern.test(each.reason ?? '')) ? promotion : null;
+});
+
+test('faults: a redirect to another host is not followed there, and the reason says so', async () => {
+  await world.forge.do('fault', {kind: 'status', status: 307, headers: {location: world.receiver.url}, match: {path: '^/api/'}, times: -1});
+  const id = await world.deliver('1.0.1');
+  await reasonOf(id, /redirect/i);
+  assert.deepEqual(world.receiver.deliveries, []);
+  await world.forge.do('clear-faults');
+});
+
+test('faults: a forge whose certificate is not trusted never sees the token', async () => {
+  await world.end();
+  world = await World.make({config: {egress: {}}});
+  await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge)));
+  await world.start();
+  const id = await world.deliver('1.0.1');
+  await reasonOf(id, /certificate|TLS/i);
+  assert.deepEqual(await world.forge.see('requests'), []);
 });

@@ -120,6 +120,26 @@ test('e2e: labels, reviewers and assignees are set as the Pipeline asks', async 
   await world.invariants();
 });
 
+test('e2e: auto-merge merges once the required check has passed', async () => {
+  await world.forge.do('settings', {repository: kRepository, allowAutoMerge: true});
+  await world.forge.do('rules', {repository: kRepository, rules: [{type: 'required_status_checks', pattern: 'refs/heads/main', contexts: ['ci']}]});
+  await withPullRequests('    autoMerge: true\n    mergeMethod: squash\n');
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'Pending');
+  await until('auto-merge is on', async () => (await world.forge.see('pulls', {repository: kRepository}))[0].autoMerge?.method === 'squash');
+  await world.forge.do('status', {repository: kRepository, branch: kQaBranch, context: 'ci', state: 'success'});
+  await world.daemon.inPhase(id, 'Succeeded');
+  assert.match(await world.fileOn('main', 'qa'), /"1\.0\.1"/);
+  await world.invariants();
+});
+
+test('e2e: a repository that does not allow auto-merge still gets its pull request', async () => {
+  await withPullRequests('    autoMerge: true\n');
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  assert.equal((await world.pulls({state: 'open'})).length, 1);
+  await world.invariants();
+});
+
 test('e2e: ?wait answers 201 with the address of the pull request', async () => {
   await withPullRequests();
   const body = helmReleaseEvent({revision: '1.0.1'});
