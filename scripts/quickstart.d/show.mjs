@@ -41,9 +41,9 @@ async function startForge(work) {
 
 async function startDaemon(work, forge, receiver) {
   step('promotiond');
-  const daemon = new Daemon({directory: work, build: options.build, config: {egress: {ca: {localhost: forge.caFile}}}});
+  const daemon = new Daemon({directory: work, build: options.build});
   await daemon.prepare();
-  await daemon.writeSecret('flux-system', 'forge', {token: keys.forge});
+  await daemon.writeSecret('flux-system', 'forge', {token: keys.forge, caFile: forge.ca});
   await daemon.writeSecret('flux-system', 'flux-events', {'hmac-key': keys.events});
   await daemon.writeSecret('flux-system', 'webhook', {token: keys.webhook});
   for (const name of ['pull-request', 'webhook']) {

@@ -55,7 +55,7 @@ for (const [name, inject] of [['sync fails', 'fdatasync,fsync:error=EIO'], ['is 
 }
 
 test('disk: a second daemon on the same journal refuses to start and says why', async () => {
-  const second = new Daemon({directory: world.directory, build: world.daemon.build, config: {egress: {ca: {localhost: world.forge.caFile}}}});
+  const second = new Daemon({directory: world.directory, build: world.daemon.build});
   await assert.rejects(second.start(), /journal|lock|in use|another/i);
   await world.daemon.inPhase(await world.deliver('1.0.1'), 'Succeeded');
   await world.invariants();

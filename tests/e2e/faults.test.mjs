@@ -150,7 +150,7 @@ test('faults: a redirect to another host is not followed there, and the reason s
 
 test('faults: a forge whose certificate is not trusted never sees the token', async () => {
   await world.end();
-  world = await World.make({config: {egress: {}}});
+  world = await World.make({trusted: false});
   await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge)));
   await world.start();
   const id = await world.deliver('1.0.1');

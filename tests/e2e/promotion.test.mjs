@@ -1,5 +1,6 @@
 // The life of promotions, seen from outside: events in, pull requests and webhooks out.
 import assert from 'node:assert/strict';
+import {generateKeyPairSync} from 'node:crypto';
 import {afterEach, beforeEach, test} from 'node:test';
 import {ask, eventHeaders, helmReleaseEvent, idOf, until} from './daemon.mjs';
 import {World, byPullRequest, byWebhook, kRepository, kSecrets, pipeline} from './world.mjs';
@@ -137,6 +138,21 @@ test('e2e: a repository that does not allow auto-merge still gets its pull reque
   await withPullRequests('    autoMerge: true\n');
   await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
   assert.equal((await world.pulls({state: 'open'})).length, 1);
+  await world.invariants();
+});
+
+test('e2e: a GitHub App\'s key opens the repository and the API as a token does', async () => {
+  const {publicKey, privateKey} = generateKeyPairSync('rsa', {modulusLength: 2048});
+  const {installation} = await world.forge.do('apps', {id: 77, account: 'acme', slug: 'promotiond', publicKey: publicKey.export({type: 'spki', format: 'pem'})});
+  const pem = privateKey.export({type: 'pkcs1', format: 'pem'});
+  await world.daemon.writeSecret('flux-system', 'app', {
+    caFile: world.forge.ca, githubAppID: '77', githubAppInstallationID: String(installation), githubAppPrivateKey: pem});
+  await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge).replace('{name: forge}', '{name: app}')));
+  await world.start();
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  const [pull] = await world.pulls({state: 'open'});
+  assert.equal(pull.user.login, 'promotiond[bot]');
+  assert.ok(!world.daemon.logs.includes(pem.split('\n')[1]));
   await world.invariants();
 });
 

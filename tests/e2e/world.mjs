@@ -57,7 +57,7 @@ export const byWebhook = (receiver) => `webhook: {url: "${receiver.url}", secret
 export class World {
   accepted = new Map();  // promotion id -> what was said to be accepted
 
-  static async make({config = {}, version = '1.0.0'} = {}) {
+  static async make({config = {}, version = '1.0.0', trusted = true} = {}) {
     if (!kBuild || !Daemon.exists(kBuild)) throw new Error(`PROMOTIOND_BUILD=${kBuild} has no bin/promotiond; build the target promotiond`);
     const world = new World();
     world.directory = await mkdtemp(path.join(tmpdir(), 'promotiond-e2e-'));
@@ -70,10 +70,10 @@ export class World {
     world.receiver = await Receiver.start({key: kSecrets.webhook});
     world.daemon = new Daemon({directory: world.directory, build: kBuild, config: {
       promotions: {backoff: {first: '20ms', most: '200ms'}, observe: {every: '100ms', most: '300ms'}, retryAfterMost: '1s'},
-      egress: {ca: {localhost: world.forge.caFile}}, ...config, server: {rateLimit: {requests: 0}, ...config.server},
+      ...config, server: {rateLimit: {requests: 0}, ...config.server},
     }});
     await world.daemon.prepare();
-    await world.daemon.writeSecret('flux-system', 'forge', {token: kSecrets.forge});
+    await world.daemon.writeSecret('flux-system', 'forge', {token: kSecrets.forge, ...(trusted ? {caFile: world.forge.ca} : {})});
     await world.daemon.writeSecret('flux-system', 'events', {'hmac-key': kSecrets.events});
     await world.daemon.writeSecret('flux-system', 'webhook', {token: kSecrets.webhook});
     return world;
