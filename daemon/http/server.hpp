@@ -62,12 +62,18 @@ struct Options {
     std::vector<ApiToken> tokens;  // none = /api/v1 answers loopback peers only
 };
 
+struct Core;
+
 class Server {
 public:
     // Invalid: addresses, certificates or token files (with what to do); Conflict: address in use.
     [[nodiscard]] static Result<std::unique_ptr<Server>> open(
         Options options, engine::Engine& engine, platform::SecretStore& secrets,
         const strategy::Strategies& strategies, const Clock& clock, Metrics& metrics);
+    // The same over any core (core.hpp), whose parts core_owner keeps alive.
+    [[nodiscard]] static Result<std::unique_ptr<Server>> open(Options options, Core core,
+                                                              std::shared_ptr<void> core_owner,
+                                                              Metrics& metrics);
     ~Server();
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;

@@ -1,0 +1,51 @@
+// Front: the door of the main listener. Rate limit, routing, method, media type and authorization,
+// in this order and before the body is read; then intake or API.
+#pragma once
+
+#include <atomic>
+#include <map>
+
+#include "base/guarded.hpp"
+#include "http/api.hpp"
+#include "http/auth.hpp"
+#include "http/intake.hpp"
+#include "http/peer.hpp"
+#include "http/rate_limit.hpp"
+#include "http/service.hpp"
+
+namespace promotiond::http {
+
+class Front final : public Service {
+public:
+    Front(const Options& options, Core core, AddressRanges trusted, Tokens tokens,
+          Intake::Post post, Metrics& metrics);
+
+    [[nodiscard]] std::optional<Response> head(Request& request) override;
+    void serve(Request request, Send send) override;
+    void answered(std::string_view route, const Response& response) override;
+    void load(std::size_t connections, std::size_t in_flight) override;
+
+    // From any thread.
+    void use(Tokens tokens);
+    void stop() { api_.stop(); }
+
+private:
+    [[nodiscard]] std::optional<Response> authorize(Request& request, const Route& route) const;
+    [[nodiscard]] std::optional<Response> authorize_loopback(Request& request) const;
+    [[nodiscard]] std::optional<Response> over_limit(const Request& request);
+    [[nodiscard]] std::shared_ptr<const Tokens> tokens() const;
+
+    std::string prefix_;
+    AddressRanges trusted_;
+    mutable Guarded<std::shared_ptr<const Tokens>> tokens_;
+    const Clock& clock_;
+    Metrics& metrics_;
+    RateLimit rate_;
+    Intake intake_;
+    Api api_;
+    std::map<std::pair<std::string_view, unsigned>, Counter*> requests_;
+    Gauge& connections_;
+    Gauge& in_flight_;
+};
+
+}  // namespace promotiond::http

@@ -1,0 +1,54 @@
+#include "http/health.hpp"
+
+#include "base/log.hpp"
+
+namespace promotiond::http {
+namespace {
+
+Response plain(unsigned status, std::string body) {
+    Response response;
+    response.status = status;
+    response.media = "text/plain; charset=utf-8";
+    response.body = std::move(body);
+    return response;
+}
+
+}  // namespace
+
+std::optional<Response> Health::head(Request& request) {
+    if (request.method == "GET" || request.method == "HEAD") return std::nullopt;
+    Response response = problem(405, "this address takes GET and HEAD only", request);
+    response.headers.emplace_back("Allow", "GET, HEAD");
+    return response;
+}
+
+Response Health::ready(bool verbose) const {
+    const auto core = views_.ready();
+    const bool draining = draining_;
+    const bool good = core.has_value() && !draining;
+    std::string body;
+    if (verbose) {
+        body += draining ? "[-] draining: the daemon is stopping\n" : "[+] not draining\n";
+        body += core ? "[+] core\n" : "[-] core: " + log::redacted(core.error().message) + "\n";
+    }
+    body += good ? "ok\n" : "not ready\n";
+    return plain(good ? 200 : 503, std::move(body));
+}
+
+void Health::serve(Request request, Send send) {
+    const auto target = parse_target(request.target);
+    const std::string path =
+        target && target->segments.size() == 1 ? target->segments.front() : std::string();
+    if (path == "livez") return send(plain(200, "ok\n"));
+    if (path == "readyz" || path == "healthz") {
+        return send(ready(target->parameter("verbose") != nullptr));
+    }
+    if (path == "metrics") {
+        Response response = plain(200, metrics_.render());
+        response.media = "text/plain; version=0.0.4; charset=utf-8";
+        return send(std::move(response));
+    }
+    send(problem(404, "there are /livez, /readyz, /healthz and /metrics", request));
+}
+
+}  // namespace promotiond::http

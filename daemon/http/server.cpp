@@ -1,0 +1,121 @@
+#include "http/server.hpp"
+
+#include <atomic>
+
+#include "base/log.hpp"
+#include "http/front.hpp"
+#include "http/health.hpp"
+#include "http/listener.hpp"
+
+namespace promotiond::http {
+namespace {
+
+ListenOptions front_options(const Options& options) {
+    ListenOptions out;
+    out.name = "http";
+    out.address = options.listen;
+    out.tls = options.tls;
+    out.limits.body = options.body_limit;
+    out.header_timeout = options.header_timeout;
+    out.body_timeout = options.body_timeout;
+    out.idle_timeout = options.idle_timeout;
+    out.connections_per_peer = options.connections_per_peer;
+    out.connections = options.connections;
+    return out;
+}
+
+ListenOptions health_options(const Options& options) {
+    ListenOptions out;
+    out.name = "http-health";
+    out.address = options.health;
+    out.tls = options.health_tls;
+    out.limits.body = 0;
+    out.header_timeout = options.header_timeout;
+    out.body_timeout = options.header_timeout;
+    out.idle_timeout = options.idle_timeout;
+    out.connections_per_peer = 64;
+    out.connections = 256;
+    return out;
+}
+
+}  // namespace
+
+class Server::State {
+public:
+    State(Options options, std::shared_ptr<void> core_owner, Core core, Metrics& metrics,
+          AddressRanges trusted, Tokens tokens, std::unique_ptr<Listener> listener,
+          std::unique_ptr<Listener> health_listener)
+        : options_(std::move(options)),
+          core_owner_(std::move(core_owner)),
+          front_(options_, core, std::move(trusted), std::move(tokens), listener->poster(),
+                 metrics),
+          health_(core.views, metrics),
+          listener_(std::move(listener)),
+          health_listener_(std::move(health_listener)) {}
+
+    void start() {
+        health_listener_->start(health_);
+        listener_->start(front_);
+    }
+
+    void stop(std::chrono::milliseconds grace) {
+        if (stopped_.exchange(true)) return;
+        health_.drain();
+        listener_->stop(grace);
+        front_.stop();
+        health_listener_->stop(std::chrono::milliseconds{100});
+    }
+
+    Result<void> reload() {
+        auto tokens = Tokens::load(options_.tokens);
+        if (!tokens) return std::move(tokens).error();
+        for (Listener* listener : {listener_.get(), health_listener_.get()}) {
+            auto reloaded = listener->reload_tls();
+            if (!reloaded) return reloaded;
+        }
+        front_.use(std::move(*tokens));
+        return {};
+    }
+
+    const Listener& listener() const { return *listener_; }
+    const Listener& health_listener() const { return *health_listener_; }
+
+private:
+    Options options_;
+    std::shared_ptr<void> core_owner_;
+    std::atomic<bool> stopped_{false};
+    // Before the listeners: their last handlers still speak to them.
+    Front front_;
+    Health health_;
+    std::unique_ptr<Listener> listener_;
+    std::unique_ptr<Listener> health_listener_;
+};
+
+Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Server::~Server() { stop(std::chrono::milliseconds{0}); }
+
+Result<std::unique_ptr<Server>> Server::open(Options options, Core core,
+                                             std::shared_ptr<void> core_owner, Metrics& metrics) {
+    auto trusted = AddressRanges::parse(options.trusted_proxies);
+    if (!trusted) return context(std::move(trusted).error(), "server.trustedProxies");
+    auto tokens = Tokens::load(options.tokens);
+    if (!tokens) return std::move(tokens).error();
+    auto listener = Listener::open(front_options(options));
+    if (!listener) return context(std::move(listener).error(), "server.listen");
+    auto health = Listener::open(health_options(options));
+    if (!health) return context(std::move(health).error(), "server.health");
+    if (options.allow_unsigned_events) {
+        log::warn("PROMO-4001", "unsigned events are taken for Pipelines without a signing secret");
+    }
+    return std::unique_ptr<Server>(new Server(std::make_unique<State>(
+        std::move(options), std::move(core_owner), core, metrics, std::move(*trusted),
+        std::move(*tokens), std::move(*listener), std::move(*health))));
+}
+
+void Server::start() { state_->start(); }
+void Server::stop(std::chrono::milliseconds grace) { state_->stop(grace); }
+Result<void> Server::reload() { return state_->reload(); }
+std::string Server::listen_address() const { return state_->listener().address(); }
+std::string Server::health_address() const { return state_->health_listener().address(); }
+
+}  // namespace promotiond::http

@@ -1,0 +1,245 @@
+// /api/v1, who may use it, and health.
+#include <filesystem>
+#include <fstream>
+
+#include "http/auth.hpp"
+#include "http/routes.hpp"
+#include "tests/unit/http_fixture.hpp"
+
+using namespace http_test;
+namespace fs = std::filesystem;
+
+namespace {
+
+class Folder {
+public:
+    Folder() {
+        std::string pattern = (fs::temp_directory_path() / "http-test-XXXXXX").string();
+        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+        path_ = pattern;
+    }
+    ~Folder() { fs::remove_all(path_); }
+    fs::path write(const std::string& name, const std::string& text) const {
+        const fs::path file = path_ / name;
+        std::ofstream(file) << text;
+        fs::permissions(file, fs::perms::owner_read | fs::perms::owner_write);
+        return file;
+    }
+    const fs::path& path() const { return path_; }
+
+private:
+    fs::path path_;
+};
+
+const std::string kReader = "reader-token-0123456789";
+const std::string kOperator = "operator-token-0123456789";
+
+http::Options with_tokens(const Folder& folder) {
+    http::Options options;
+    options.tokens = {{"ann", http::AccessScope::Read, folder.write("read", kReader + "\r\n")},
+                      {"bob", http::AccessScope::Operate, folder.write("operate", kOperator)}};
+    return options;
+}
+
+std::string bearer(const std::string& token) { return "Authorization: Bearer " + token + "\r\n"; }
+
+// A path that a route's pattern matches.
+std::string sample_of(std::string_view pattern) {
+    std::string path;
+    bool inside = false;
+    for (const char c : pattern) {
+        if (c == '{') path += "x";
+        inside = c == '{' || (inside && c != '}');
+        if (!inside && c != '}') path.push_back(c);
+    }
+    return path;
+}
+
+std::string request_for(const http::Route& route, const std::string& headers) {
+    const std::string path = sample_of(route.pattern);
+    return route.method == "GET" ? get(path, headers) : post(path, R"({"revision":"1"})", headers);
+}
+
+}  // namespace
+
+TEST_CASE("http: every route asks for what the table says, of everybody") {
+    Folder folder;
+    Running daemon(with_tokens(folder));
+    for (const http::Route& route : http::routes()) {
+        INFO(route.method << " " << route.pattern);
+        const auto status = [&](const std::string& headers) {
+            return daemon.ask(request_for(route, headers)).status;
+        };
+        const auto passes = [&](const std::string& headers) {
+            const unsigned got = status(headers);
+            return got != 401 && got != 403;
+        };
+        switch (route.access) {
+            case http::Access::Public: CHECK(passes("")); break;
+            case http::Access::Signature: CHECK(status("") == 401); break;
+            case http::Access::Read:
+                CHECK(status("") == 401);
+                CHECK(status(bearer("another-token-0123456789")) == 401);
+                CHECK(status("Authorization: Basic " + kReader + "\r\n") == 401);
+                CHECK(status(bearer(kReader) + bearer(kReader)) == 401);
+                CHECK(passes(bearer(kReader)));
+                CHECK(passes(bearer(kOperator)));
+                break;
+            case http::Access::Operate:
+                CHECK(status("") == 401);
+                CHECK(status(bearer(kReader)) == 403);
+                CHECK(passes(bearer(kOperator)));
+                break;
+        }
+        const bool api = route.pattern.starts_with("/api/");
+        const bool document = route.action == http::Action::ShowOpenApi;
+        CHECK(api == (route.access == http::Access::Read || route.access == http::Access::Operate ||
+                      (document && api)));
+        if (route.method == "POST") {
+            CHECK(route.access != http::Access::Read);
+            CHECK(route.access != http::Access::Public);
+        }
+    }
+    CHECK(http::routes().size() == 18);
+}
+
+TEST_CASE("http: without tokens the API answers this machine only, and nobody through it") {
+    Running daemon;
+    CHECK(daemon.ask(get("/api/v1/pipelines")).status == 200);
+    CHECK(daemon.ask(get("/api/v1/pipelines", "X-Forwarded-For: 127.0.0.1\r\n")).status == 403);
+    CHECK(daemon.ask(get("/api/v1/pipelines", "X-Real-IP: 127.0.0.1\r\n")).status == 403);
+    CHECK(daemon.ask(get("/api/v1/pipelines", "Origin: https://evil.example\r\n")).status == 403);
+    CHECK(daemon.ask("GET /api/v1/pipelines HTTP/1.1\r\nHost: evil.example\r\n\r\n").status == 403);
+    CHECK(daemon.ask("GET /api/v1/pipelines HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n").status == 200);
+}
+
+TEST_CASE("http: the actor of a command is the token's name") {
+    Folder folder;
+    Running daemon(with_tokens(folder));
+    CHECK(daemon.ask(post("/api/v1/promotions/p-1/retry", "", bearer(kOperator))).status == 200);
+    CHECK(daemon.core.last_actor == "operator:bob");
+    CHECK(daemon.ask(post("/approval/default/app/prod/5.0.0", "", bearer(kOperator))).status ==
+          202);
+    CHECK(daemon.ask(post("/approval/default/app/prod/5.0.0", "", bearer(kReader))).status == 403);
+    REQUIRE(daemon.core.approvals.size() == 1);
+    CHECK(daemon.core.approvals[0].second.actor == "operator:bob");
+}
+
+TEST_CASE("http: token files are checked, read anew, and the old stay on error") {
+    Folder folder;
+    const auto load = [](const fs::path& file) {
+        return http::Tokens::load({{"x", http::AccessScope::Read, file}});
+    };
+    for (const auto& text : {std::string(), std::string("x"), std::string("\r\n"),
+                             std::string("two words are not one token"), std::string(5000, 'a')}) {
+        const auto loaded = load(folder.write("bad", text));
+        REQUIRE_FALSE(loaded);
+        CHECK(loaded.error().kind == ErrorKind::Invalid);
+        CHECK(loaded.error().message.find("bad") != std::string::npos);
+    }
+    CHECK_FALSE(load(folder.path()));
+    CHECK_FALSE(load(folder.path() / "absent"));
+    fs::create_symlink(folder.write("good", kReader + "\r\n"), folder.path() / "link");
+    CHECK(load(folder.path() / "link"));
+
+    Running daemon(with_tokens(folder));
+    folder.write("read", "");
+    CHECK_FALSE(daemon.server->reload());
+    CHECK(daemon.ask(get("/api/v1/version", bearer(kReader))).status == 200);
+    folder.write("read", "another-reader-0123456789");
+    CHECK(daemon.server->reload());
+    CHECK(daemon.ask(get("/api/v1/version", bearer(kReader))).status == 401);
+    CHECK(daemon.ask(get("/api/v1/version", bearer("another-reader-0123456789"))).status == 200);
+}
+
+TEST_CASE("http: the API shows pipelines, promotions and reasons") {
+    Running daemon;
+    const Answer list = daemon.ask(get("/api/v1/pipelines"));
+    CHECK(list.status == 200);
+    CHECK(list.header("Content-Type") == "application/json");
+    CHECK(list.body.find(R"({"pipelines":[{"namespace":"default","name":"app","app":{)") == 0);
+    const Answer one = daemon.ask(get("/api/v1/pipelines/default/app"));
+    CHECK(one.body.find(R"("headline":"waits for dev")") != std::string::npos);
+    CHECK(daemon.ask(get("/api/v1/pipelines/default/none")).status == 404);
+    CHECK(daemon.ask(get("/api/v1/pipelines/default/app/why")).body.find("no-evidence") !=
+          std::string::npos);
+    const Answer shown = daemon.ask(get("/api/v1/promotions/p-1"));
+    CHECK(shown.body.find(R"("history":[{"to":"Queued","reason":"due")") != std::string::npos);
+    CHECK(daemon.ask(get("/api/v1/promotions/p-2")).status == 404);
+    CHECK(daemon.ask(get("/api/v1/strategies")).body == R"({"strategies":[],"refused":[]})");
+    CHECK(daemon.ask(get("/api/v1/events?pipeline=default/app")).body == R"({"events":[]})");
+    CHECK(daemon.ask(get("/api/v1/events")).status == 422);
+    CHECK(daemon.ask(get("/api/v1/version")).body.find("promotiond") != std::string::npos);
+}
+
+TEST_CASE("http: filters of promotions are read, and unknown ones refused") {
+    Running daemon;
+    CHECK(daemon
+              .ask(get("/api/v1/promotions?pipeline=default%2Fapp&environment=prod&phase=Pending&"
+                       "unfinished=true&limit=7&after=c"))
+              .status == 200);
+    const auto& filter = daemon.core.last_filter;
+    CHECK(filter.pipeline->text() == "default/app");
+    CHECK(filter.environment == "prod");
+    CHECK(filter.phase == model::Phase::Pending);
+    CHECK(filter.unfinished_only);
+    CHECK(filter.limit == 7);
+    CHECK(filter.after == "c");
+    for (const char* bad : {"limit=0", "limit=1001", "limit=x", "phase=Done", "colour=red",
+                            "pipeline=app", "pipeline=a/b/c"}) {
+        INFO(bad);
+        CHECK(daemon.ask(get(std::string("/api/v1/promotions?") + bad)).status == 422);
+    }
+}
+
+TEST_CASE("http: approving and planning take a revision, strictly") {
+    Running daemon;
+    const std::string at = "/api/v1/pipelines/default/app/environments/prod/";
+    const Answer approved = daemon.ask(post(at + "approve", R"({"revision":"1","target":"t"})"));
+    CHECK(approved.status == 202);
+    CHECK(approved.header("Location") == "/api/v1/promotions/p-1");
+    REQUIRE(daemon.core.approvals.size() == 1);
+    CHECK(daemon.core.approvals[0].second.target == "t");
+    CHECK(daemon.core.approvals[0].second.actor == "operator:local");
+    CHECK(daemon.ask(post(at + "plan", R"({"revision":"1"})")).body ==
+          R"({"outcome":"done","summary":"would carry 1"})");
+    for (const char* bad : {"", "{}", "[]", "no", R"({"revision":""})", R"({"revision":1})",
+                            R"({"revision":"1","x":"2"})", R"({"revision":"a\u0000b"})"}) {
+        INFO(bad);
+        CHECK(daemon.ask(post(at + "approve", bad)).status == 400);
+    }
+    CHECK(daemon.core.approvals.size() == 1);
+}
+
+TEST_CASE("http: who has the newest state already is told so") {
+    Running daemon;
+    const Answer first = daemon.ask(get("/api/v1/pipelines"));
+    const std::string tag = first.header("ETag");
+    REQUIRE_FALSE(tag.empty());
+    const Answer again = daemon.ask(get("/api/v1/pipelines", "If-None-Match: " + tag + "\r\n"));
+    CHECK(again.status == 304);
+    CHECK(again.body.empty());
+    daemon.use(pipeline("other"));
+    auto changed = pipeline("other");
+    changed.environments.pop_back();
+    daemon.use(changed);
+    CHECK(daemon.ask(get("/api/v1/pipelines", "If-None-Match: " + tag + "\r\n")).status == 200);
+}
+
+TEST_CASE("http: health says alive, ready and why not, and nothing else") {
+    Running daemon;
+    CHECK(daemon.health("/livez").status == 200);
+    CHECK(daemon.health("/readyz").status == 200);
+    CHECK(daemon.health("/healthz").status == 200);
+    CHECK(daemon.health("/api/v1/pipelines").status == 404);
+    daemon.core.is_ready = false;
+    CHECK(daemon.health("/livez").status == 200);
+    CHECK(daemon.health("/readyz").status == 503);
+    CHECK(daemon.health("/readyz?verbose").body ==
+          "[+] not draining\n[-] core: the journal takes no writes\nnot ready\n");
+    CHECK(Client(daemon.server->health_address()).ask(post("/livez", "x")).status != 200);
+    const Answer metrics = daemon.health("/metrics");
+    CHECK(metrics.status == 200);
+    CHECK(metrics.body.find("promotiond_http_connections") != std::string::npos);
+    CHECK(daemon.ask(get("/livez")).status == 404);
+}
