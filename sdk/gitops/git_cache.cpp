@@ -130,7 +130,7 @@ void GitCache::sweep() const {
     const int number = current();
     std::error_code ignored;
     for (const auto& entry : entries_of(directory_)) {
-        const auto& name = entry.filename().native();
+        const std::string name = entry.filename();
         const int copy = number_of(name);
         if ((copy > 0 && copy < number) || starts_with(name, "making-"))
             fs::remove_all(entry, ignored);
@@ -140,7 +140,7 @@ void GitCache::sweep() const {
     remove_reference_locks(mirror);
     for (const auto& entry : entries_of(mirror / "objects" / "pack")) {
         // libgit2 writes to pack_* and renames to pack-* once it is whole; git uses tmp_*.
-        const auto& name = entry.filename().native();
+        const std::string name = entry.filename();
         if (starts_with(name, "pack_") || starts_with(name, "tmp_")) fs::remove(entry, ignored);
     }
 }

@@ -111,10 +111,9 @@ std::optional<RemoteFailure> GitRemote::download(const std::string& branch) {
                          remote_failed ? Blame::Remote : Blame::Mirror};
 }
 
-Result<void> GitRemote::upload(const std::string& branch) {
-    const std::string reference = std::string(kHeads) + branch;
+Result<void> GitRemote::upload(const std::string& reference, const std::string& branch) {
     // Forced, since a rebuilt branch is no descendant; what protects is the old id.
-    std::string specification = "+" + reference + ":" + reference;
+    std::string specification = "+" + reference + ":" + std::string(kHeads) + branch;
     char* words = specification.data();
     const git_strarray specifications{&words, 1};
     git_push_options options = GIT_PUSH_OPTIONS_INIT;

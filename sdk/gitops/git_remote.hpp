@@ -37,10 +37,10 @@ public:
     // Takes what the repository lacks of a branch. Says whether the repository or the remote is to
     // blame for a failure.
     [[nodiscard]] std::optional<RemoteFailure> download(const std::string& branch);
-    // Points the remote branch to what the local one of that name points to, forced; the server
+    // Points the remote branch to what the local reference points to, forced; the server
     // compares the old id with the one advertised on this connection. Invalid or Conflict with the
     // server's words.
-    [[nodiscard]] Result<void> upload(const std::string& branch);
+    [[nodiscard]] Result<void> upload(const std::string& reference, const std::string& branch);
 
 private:
     static int on_update(const char* reference, const char* status, void* self);

@@ -222,18 +222,13 @@ Result<void> SshCommand::write(std::string_view bytes) {
 }
 
 Result<std::size_t> SshCommand::read(char* into, std::size_t size) {
-    while (true) {
-        const auto got = persist([&] { return libssh2_channel_read(channel_.get(), into, size); });
-        if (!got) return got.error();
-        if (*got > 0) {
-            read_any_ = true;
-            return static_cast<std::size_t>(*got);
-        }
-        if (*got < 0) return ended_badly();
-        if (libssh2_channel_eof(channel_.get()) != 1) continue;
-        if (!read_any_) return ended_badly();
-        return std::size_t{0};
-    }
+    const auto got = persist([&] { return libssh2_channel_read(channel_.get(), into, size); });
+    if (!got) return got.error();
+    // 0 is the end of this stream. libssh2_channel_eof() would deny it while there is something on
+    // the error stream.
+    if (*got < 0 || (*got == 0 && !read_any_)) return ended_badly();
+    read_any_ = true;
+    return static_cast<std::size_t>(*got);
 }
 
 // What the command said on its error stream tells why; forges differ in their words.

@@ -7,6 +7,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::chrono::milliseconds kLockNap{4};
+// libgit2 pushes references, not object ids; this one is the scratch repository's only.
+constexpr const char* kOutgoing = "refs/heads/outgoing";
 
 std::string reference_of(const std::string& branch) { return "refs/heads/" + branch; }
 
@@ -257,7 +259,7 @@ Result<void> Mirror::State::push(const git_oid& commit, const std::string& branc
     auto repository = scratch();
     if (!repository) return repository.error();
     ReferencePtr made;
-    if (git_call(made, git_reference_create, *repository, reference_of(branch).c_str(), &commit, 1,
+    if (git_call(made, git_reference_create, *repository, kOutgoing, &commit, 1,
                  static_cast<const char*>(nullptr)) != 0)
         return damage(ErrorKind::NotFound, "no commit " + to_text(commit) + " to push");
     GitRemote remote(transport_, *repository, url_);
@@ -278,7 +280,7 @@ Result<void> Mirror::State::push(const git_oid& commit, const std::string& branc
             return Error{ErrorKind::Invalid, "branch " + branch + " cannot be made beside branch " +
                                                  name + " of " + address_.display()};
     if (!already) {
-        auto done = remote.upload(branch);
+        auto done = remote.upload(kOutgoing, branch);
         // Whatever was said before, the remote may have changed: ask again when it matters.
         if (!done) return done;
     }

@@ -1,0 +1,9 @@
+promotiond_test(gitops_mirror
+    SOURCES
+        ${CMAKE_CURRENT_LIST_DIR}/gitops_address_test.cpp
+        ${CMAKE_CURRENT_LIST_DIR}/gitops_mirror_fault_test.cpp
+        ${CMAKE_CURRENT_LIST_DIR}/gitops_mirror_ssh_test.cpp
+        ${CMAKE_CURRENT_LIST_DIR}/gitops_mirror_test.cpp
+        ${CMAKE_CURRENT_LIST_DIR}/../simulators/git_server.cpp
+    LINKS promotiond::gitops OpenSSL::SSL OpenSSL::Crypto Threads::Threads
+    LABELS unit)
