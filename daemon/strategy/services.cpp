@@ -32,8 +32,12 @@ bool is_plain_name(std::string_view name) {
     });
 }
 
-// PROMOTIOND_SECRET_OK with the value in `value`, else why not. Which of secret and key is absent
-// is told by the store's message only (platform.hpp): "has no key" names the latter.
+// Which of secret and key is absent is told by the store's message only; see HostServices.
+bool is_about_key(const Error& error) {
+    return error.message.starts_with("key ") || error.message.find("no key") != std::string::npos;
+}
+
+// PROMOTIOND_SECRET_OK with the value in `value`, else why not.
 std::int32_t fetch_secret(CallState& call, std::string_view name, std::string_view key,
                           Secret& value) {
     if (!is_plain_name(name) || !is_plain_name(key)) return PROMOTIOND_SECRET_INVALID;
@@ -48,8 +52,7 @@ std::int32_t fetch_secret(CallState& call, std::string_view name, std::string_vi
     const auto& error = found.error();
     if (error.kind == ErrorKind::Invalid) return PROMOTIOND_SECRET_INVALID;
     if (error.kind != ErrorKind::NotFound) return PROMOTIOND_SECRET_UNAVAILABLE;
-    const bool no_key = error.message.find("no key") != std::string::npos;
-    return no_key ? PROMOTIOND_SECRET_NO_KEY : PROMOTIOND_SECRET_NO_SECRET;
+    return is_about_key(error) ? PROMOTIOND_SECRET_NO_KEY : PROMOTIOND_SECRET_NO_SECRET;
 }
 
 std::int32_t get_secret(const promotiond_call* c_call, promotiond_view name, promotiond_view key,

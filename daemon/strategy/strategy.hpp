@@ -91,6 +91,8 @@ struct CallOptions {
 
 // What the host services stand on. Functions may be called from any thread.
 struct HostServices {
+    // NotFound begins with "key " or says "no key" when the secret is there and the key is not:
+    // plugins tell the two apart.
     std::function<Result<Secret>(const std::string& ns, const std::string& name,
                                  const std::string& key)>
         secret;

@@ -67,7 +67,8 @@ struct Services {
             const auto prefix = ns + "/" + name + "/";
             const auto any = secrets.lower_bound(prefix);
             if (any != secrets.end() && any->first.starts_with(prefix)) {
-                return Error{ErrorKind::NotFound, "secret " + prefix + " has no key " + key};
+                return Error{ErrorKind::NotFound,
+                             "key " + key + " of secret " + prefix + " does not exist"};
             }
             return Error{ErrorKind::NotFound, "there is no secret " + prefix};
         };
