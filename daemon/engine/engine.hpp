@@ -33,6 +33,8 @@
 
 namespace promotiond::engine {
 
+class Carrier;
+
 // What became of an event, once durable.
 struct Accepted {
     decision::Verdict verdict = decision::Verdict::Ignore;
@@ -77,6 +79,10 @@ public:
                                                               strategy::Strategies& strategies,
                                                               const Clock& clock, Metrics& metrics,
                                                               platform::StatusSink* status);
+    // The same over any carrier of promotions; see engine/carrier.hpp.
+    [[nodiscard]] static Result<std::unique_ptr<Engine>> open_with(
+        Options options, journal::Journal& journal, std::shared_ptr<Carrier> carrier,
+        const Clock& clock, Metrics& metrics, platform::StatusSink* status);
     ~Engine();  // as stop(), without grace
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -87,7 +93,14 @@ public:
     // threads.
     void stop(std::chrono::milliseconds grace);
 
-    // The whole new set of Pipelines, from the platform.
+    // Looks at the clock now; for tests that move a clock of their own.
+    void poke();
+
+    // Looks at the clock now; needed only by clocks that do not run with real time.
+    void wake();
+
+    // The whole new set of Pipelines, from the platform. In force when this returns; not to be
+    // called from a completion.
     void set_pipelines(platform::Pipelines pipelines);
 
     // Errors: those of decide(); NotFound if there is no such Pipeline; Throttled if the queue is

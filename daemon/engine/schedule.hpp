@@ -1,0 +1,66 @@
+// Schedule: which promotion is worked on next. Timers, the queue of what is due - fair between
+// Pipelines, first come first served within one - and lanes, in which one call runs at a time.
+//
+// Knows nothing of strategies or the journal. Thread-safety: none; it is the engine's own.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "model/promotion.hpp"
+
+namespace promotiond::engine {
+
+enum class Work { Promote, Observe };
+
+// One thing to do for a scope; a scope has at most one.
+struct Slot {
+    model::Scope scope;
+    model::PromotionId id;
+    Work work = Work::Promote;
+    std::chrono::milliseconds interval{0};  // with Observe: the pause before this look
+};
+using SlotNumber = std::uint64_t;
+
+class Schedule {
+public:
+    // Replaces what was planned for the scope.
+    SlotNumber plan(Slot slot, SteadyTime due);
+    void drop(const model::Scope& scope);
+
+    // Moves what has come due to the queue.
+    void advance(SteadyTime now);
+    [[nodiscard]] std::optional<SteadyTime> next_timer() const;
+
+    // The next of the queue, by turns between Pipelines; it leaves the schedule.
+    [[nodiscard]] std::optional<Slot> take();
+    // It cannot run before these lanes are free: kept until release() of the one that is busy.
+    // False if none of them is busy.
+    [[nodiscard]] bool park_if_busy(const Slot& slot, const std::vector<std::string>& lanes);
+    void occupy(const std::vector<std::string>& lanes);
+    void release(const std::vector<std::string>& lanes);
+    [[nodiscard]] std::size_t waiting() const { return slots_.size(); }
+
+private:
+    void enqueue(SlotNumber number);
+
+    SlotNumber last_ = 0;
+    std::unordered_map<SlotNumber, Slot> slots_;
+    std::map<model::Scope, SlotNumber> by_scope_;
+    // A number that is not in slots_ any more is passed over.
+    std::multimap<SteadyTime, SlotNumber> timers_;
+    std::map<model::PipelineName, std::deque<SlotNumber>> queues_;
+    std::deque<model::PipelineName> turns_;  // those with a queue
+    std::set<std::string> busy_;
+    std::map<std::string, std::vector<SlotNumber>> parked_;
+};
+
+}  // namespace promotiond::engine

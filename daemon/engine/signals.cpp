@@ -1,0 +1,228 @@
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "engine/state.hpp"
+
+namespace promotiond::engine {
+namespace {
+
+using model::Phase;
+
+void append_text(std::string& out, std::string_view text) {
+    static constexpr char kHex[] = "0123456789abcdef";
+    out += '"';
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (byte < 0x20) {
+            out += "\\u00";
+            out += kHex[byte >> 4];
+            out += kHex[byte & 15];
+        } else {
+            out += c;
+        }
+    }
+    out += '"';
+}
+
+// The form in which the journal keeps reasons: an array of {code, text}.
+std::string reasons_json(const std::vector<decision::Reason>& reasons) {
+    std::string out = "[";
+    for (const auto& reason : reasons) {
+        if (out.size() > 1) out += ',';
+        out += "{\"code\":";
+        append_text(out, reason.code);
+        out += ",\"text\":";
+        append_text(out, reason.text);
+        out += '}';
+    }
+    return out + "]";
+}
+
+Error no_pipeline(const model::PipelineName& name) {
+    return {.kind = ErrorKind::NotFound, .message = "there is no Pipeline " + name.text()};
+}
+
+Error wrong_phase(const model::Promotion& promotion, const std::string& wanted) {
+    return {.kind = ErrorKind::Conflict,
+            .message = "cannot " + wanted + " promotion " + promotion.id + ": it is " +
+                       std::string(name_of(promotion.phase))};
+}
+
+template <class Done, class Value>
+std::function<void(const Error*)> answer_with(Done done, Value value) {
+    return [done = std::move(done), value = std::move(value)](const Error* error) {
+        if (!done) return;
+        if (error != nullptr) return done(*error);
+        done(value);
+    };
+}
+
+}  // namespace
+
+void Engine::State::handle(Turn& turn, EventSignal signal) {
+    Stage& stage = turn.stage;
+    const auto& name = signal.event.pipeline;
+    const auto* pipeline = stage.pipeline(name);
+    if (pipeline == nullptr) return signal.done(no_pipeline(name));
+    const WallTime now = clock.now();
+    auto decided = decision::decide(*pipeline, stage.history(name), signal.event, now);
+    if (!decided) return signal.done(decided.error());
+    Accepted accepted{decided->verdict, decided->reasons, decided->existing, !decided->due.empty()};
+    for (const auto& evidence : decided->evidence) stage.add_evidence(name, evidence);
+    for (const auto& due : decided->due) {
+        add_due(turn, due);
+        accepted.promotions.push_back(due.promotion.id);
+        if (due.promotion.phase != Phase::AwaitingApproval) accepted.awaiting_approval = false;
+    }
+    stage.add_event({0, name, signal.event.environment, signal.event.digest, signal.event.peer,
+                     std::move(signal.event.body), now, std::string(name_of(decided->verdict)),
+                     reasons_json(decided->reasons), accepted.promotions});
+    meters_.verdict(decided->verdict).add();
+    turn.answers.push_back(answer_with(std::move(signal.done), std::move(accepted)));
+}
+
+void Engine::State::add_due(Turn& turn, const decision::Due& due) {
+    for (const auto& id : due.supersedes) {
+        const auto* old = turn.stage.find(due.promotion.scope, id);
+        if (old == nullptr || !may_follow(old->phase, Phase::Superseded)) continue;
+        model::Promotion replaced = *old;
+        replaced.phase = Phase::Superseded;
+        replaced.reason =
+            "revision " + due.promotion.revision + " takes its place, as " + due.promotion.id;
+        replaced.updated = clock.now();
+        turn.stage.move(std::move(replaced), due.promotion.actor);
+    }
+    turn.stage.insert(due.promotion);
+}
+
+void Engine::State::handle(Turn& turn, ApprovalSignal signal) {
+    Stage& stage = turn.stage;
+    const auto* pipeline = stage.pipeline(signal.pipeline);
+    if (pipeline == nullptr) return signal.done(no_pipeline(signal.pipeline));
+    auto approved = decision::decide(*pipeline, stage.history(signal.pipeline), signal.approval);
+    if (!approved) return signal.done(approved.error());
+    Accepted accepted{decision::Verdict::Promote, approved->reasons, approved->promotions, false};
+    std::vector<model::Promotion> moved;
+    for (const auto& [place, list] : stage.history(signal.pipeline).promotions) {
+        for (const auto& promotion : list) {
+            const auto& ids = approved->promotions;
+            if (std::find(ids.begin(), ids.end(), promotion.id) != ids.end()) {
+                moved.push_back(promotion);
+            }
+        }
+    }
+    for (auto& promotion : moved) {
+        promotion.phase = Phase::Queued;
+        promotion.reason = "approved by " + signal.approval.actor;
+        promotion.actor = signal.approval.actor;
+        promotion.updated = promotion.not_before = clock.now();
+        stage.move(std::move(promotion), signal.approval.actor);
+    }
+    turn.answers.push_back(answer_with(std::move(signal.done), std::move(accepted)));
+}
+
+Result<model::Promotion> Engine::State::known(const Stage& stage,
+                                              const model::PromotionId& id) const {
+    auto written = journal.promotion(id);
+    if (!written) return written;
+    const auto* current = stage.find(written->scope, id);
+    if (current == nullptr) return written;
+    model::Promotion promotion = *current;
+    // Not kept in memory once it is finished.
+    promotion.event = std::move(written->event);
+    if (promotion.details.empty()) promotion.details = std::move(written->details);
+    return promotion;
+}
+
+void Engine::State::handle(Turn& turn, CommandSignal signal) {
+    auto found = known(turn.stage, signal.id);
+    if (!found) return signal.done(found.error());
+    model::Promotion& promotion = *found;
+    const bool retry = signal.command == Command::Retry;
+    const Phase to = retry ? Phase::Queued : Phase::Cancelled;
+    const bool allowed = retry ? promotion.phase == Phase::Failed ||
+                                     promotion.phase == Phase::Cancelled ||
+                                     promotion.phase == Phase::Pending
+                               : may_follow(promotion.phase, to);
+    if (!allowed) return signal.done(wrong_phase(promotion, retry ? "retry" : "cancel"));
+    const auto* latest = turn.stage.history(promotion.scope.pipeline)
+                             .latest(promotion.scope.environment, promotion.scope.target);
+    if (retry && latest != nullptr && latest->id != promotion.id) {
+        return signal.done(Error{.kind = ErrorKind::Conflict,
+                                 .message = "cannot retry promotion " + promotion.id + ": " +
+                                            latest->id + " came after it (" + latest->revision +
+                                            "); promote that, or send the event "
+                                            "of the older revision again"});
+    }
+    promotion.phase = to;
+    promotion.reason = std::string(retry ? "retried" : "cancelled") + " by " + signal.actor;
+    promotion.updated = promotion.not_before = clock.now();
+    if (retry) promotion.attempt = 0;
+    turn.stage.move(promotion, signal.actor);
+    turn.answers.push_back(answer_with(std::move(signal.done), std::move(promotion)));
+}
+
+void Engine::State::handle(Turn& turn, WaitSignal signal) {
+    auto found = known(turn.stage, signal.id);
+    if (!found) return signal.done(found.error());
+    waiters_[signal.id].push_back({signal.deadline, std::move(signal.done)});
+}
+
+void Engine::State::handle(Turn& turn, PipelinesSignal signal) {
+    (void)turn;
+    apply(std::move(signal.pipelines));
+    signal.applied.set_value();
+}
+
+void Engine::State::handle(Turn& turn, OutcomeSignal signal) {
+    const auto call = calls_.find(signal.call);
+    if (call == calls_.end()) return;
+    schedule_.release(call->second.lanes);
+    const Slot slot = std::move(call->second.slot);
+    calls_.erase(call);
+    turn.returned.push_back({slot, std::move(signal.answer)});
+    stage_returned(turn, turn.returned.back());
+}
+
+void Engine::State::answer_waiters() {
+    const SteadyTime now = clock.steady_now();
+    std::vector<std::pair<OnPromotion, Result<model::Promotion>>> ready;
+    const Stage stage(views);
+    for (auto entry = waiters_.begin(); entry != waiters_.end();) {
+        auto& [id, waiting] = *entry;
+        auto current = known(stage, id);
+        const bool settled = !current || !current->location.empty() ||
+                             (current->phase != Phase::Queued && current->phase != Phase::Running);
+        std::erase_if(waiting, [&](Waiter& waiter) {
+            if (!settled && waiter.deadline > now) return false;
+            ready.emplace_back(std::move(waiter.done), current);
+            return true;
+        });
+        entry = waiting.empty() ? waiters_.erase(entry) : std::next(entry);
+    }
+    for (auto& [done, result] : ready) done(std::move(result));
+}
+
+// Whole new set: problems anew, and what waited for a Pipeline goes on.
+void Engine::State::apply(platform::Pipelines pipelines) {
+    std::vector<platform::Problem> problems = std::move(pipelines.problems);
+    for (const auto& pipeline : pipelines.all) {
+        auto more = carrier->problems(*pipeline);
+        std::move(more.begin(), more.end(), std::back_inserter(problems));
+    }
+    std::map<model::PipelineName, const model::Pipeline*> before;
+    for (const auto& [name, view] : views.all()) before[name] = view.pipeline.get();
+    views.set_pipelines(pipelines, std::move(problems));
+    for (const auto& pipeline : pipelines.all) {
+        const auto known_before = before.find(pipeline->id);
+        if (known_before != before.end() && known_before->second == pipeline.get()) continue;
+        for (const auto& [place, list] : views.find(pipeline->id)->history->promotions) {
+            if (!list.empty()) plan(list.back());
+        }
+    }
+}
+
+}  // namespace promotiond::engine

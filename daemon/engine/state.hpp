@@ -1,0 +1,194 @@
+// The engine's inside: its inbox, its thread, and what that thread alone knows. Included by this
+// folder only. signals.cpp stages what came in, dispatcher.cpp what is due and what came of it,
+// engine.cpp commits and answers.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <random>
+#include <set>
+#include <thread>
+#include <unordered_map>
+#include <variant>
+
+#include "engine/carrier.hpp"
+#include "engine/engine.hpp"
+#include "engine/schedule.hpp"
+#include "engine/views.hpp"
+#include "engine/workers.hpp"
+
+namespace promotiond::engine {
+
+using CallNumber = std::uint64_t;
+
+struct EventSignal {
+    model::ReceivedEvent event;
+    Engine::OnAccepted done;
+};
+struct ApprovalSignal {
+    model::PipelineName pipeline;
+    decision::Approval approval;
+    Engine::OnAccepted done;
+};
+enum class Command { Retry, Cancel };
+struct CommandSignal {
+    Command command;
+    model::PromotionId id;
+    std::string actor;
+    Engine::OnPromotion done;
+};
+struct WaitSignal {
+    model::PromotionId id;
+    SteadyTime deadline;
+    Engine::OnPromotion done;
+};
+struct PipelinesSignal {
+    platform::Pipelines pipelines;
+    std::promise<void> applied;
+};
+struct OutcomeSignal {
+    CallNumber call = 0;
+    strategy::Answer answer;
+};
+using Signal = std::variant<EventSignal, ApprovalSignal, CommandSignal, WaitSignal, PipelinesSignal,
+                            OutcomeSignal>;
+
+// A verb that runs.
+struct Call {
+    Slot slot;
+    std::vector<std::string> lanes;
+    std::stop_source stop;
+    SteadyTime started{};
+};
+// A verb that returned, until the journal has what it said.
+struct Returned {
+    Slot slot;
+    strategy::Answer answer;
+};
+// What to launch once the batch is durable.
+struct Launch {
+    Call call;
+    const strategy::Description* by = nullptr;
+    strategy::Request request;
+    model::Promotion promotion;
+};
+
+// One turn of the engine's thread: changes and who waits for them.
+struct Turn {
+    explicit Turn(const Views& views) : stage(views) {}
+    Stage stage;
+    std::vector<std::function<void(const Error*)>> answers;  // null: the batch is durable
+    std::vector<Launch> launches;
+    std::vector<Returned> returned;
+    std::vector<Slot> again;  // looks at the forge that changed nothing; planned anew
+};
+
+struct Meters {
+    explicit Meters(Metrics& metrics);
+    Counter& verdict(decision::Verdict verdict) {
+        return *events[static_cast<std::size_t>(verdict)];
+    }
+    std::array<Counter*, 3> events{};
+    std::array<Gauge*, model::kPhases.size()> phases{};
+    Histogram& seconds;
+    Histogram& commit;
+    Counter& errors;
+    Gauge& depth;
+    Gauge& oldest;
+};
+
+class Engine::State {
+public:
+    State(Options chosen, journal::Journal& durable, std::shared_ptr<Carrier> by, const Clock& time,
+          Metrics& registry, platform::StatusSink* sink);
+
+    [[nodiscard]] Result<void> load();
+    // False: the queue is full or the engine stops; why says which.
+    [[nodiscard]] std::optional<Error> post(Signal signal, bool bounded);
+    void run();
+    void apply(platform::Pipelines pipelines);
+    [[nodiscard]] Result<strategy::Request> request_for(const model::Pipeline& pipeline,
+                                                        const model::Promotion& promotion) const;
+    [[nodiscard]] Result<const strategy::Description*> route(const model::Pipeline& pipeline,
+                                                             const std::string& environment) const;
+
+    const Options options;
+    journal::Journal& journal;
+    const std::shared_ptr<Carrier> carrier;
+    const Clock& clock;
+    Metrics& metrics;
+    platform::StatusSink* const status;
+    Views views;
+
+    // Shared with other threads, under the mutex.
+    mutable std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<Signal> inbox;
+    bool started = false;
+    bool stopping = false;
+    bool poked = false;
+    std::chrono::milliseconds grace{0};
+    std::optional<Error> failing;  // why the journal takes no writes
+    SteadyTime turn_began{};       // of the turn that runs; zero between turns
+
+    std::jthread thread;
+
+private:
+    // signals.cpp
+    void handle(Turn& turn, EventSignal signal);
+    void handle(Turn& turn, ApprovalSignal signal);
+    void handle(Turn& turn, CommandSignal signal);
+    void handle(Turn& turn, WaitSignal signal);
+    void handle(Turn& turn, PipelinesSignal signal);
+    void handle(Turn& turn, OutcomeSignal signal);
+    [[nodiscard]] Result<model::Promotion> known(const Stage& stage,
+                                                 const model::PromotionId& id) const;
+    void add_due(Turn& turn, const decision::Due& due);
+    void answer_waiters();
+
+    // dispatcher.cpp
+    void stage_due(Turn& turn);
+    void stage_slot(Turn& turn, Slot slot);
+    void stage_returned(Turn& turn, const Returned& returned);
+    void stage_promoted(Turn& turn, model::Promotion promotion, const strategy::Answer& answer);
+    void stage_observed(Turn& turn, model::Promotion promotion, const Returned& returned);
+    void launch(Launch launch);
+    void plan(const model::Promotion& promotion, std::chrono::milliseconds interval = {});
+    [[nodiscard]] std::chrono::milliseconds backoff(std::uint32_t attempt,
+                                                    const strategy::Answer& answer);
+
+    // engine.cpp
+    [[nodiscard]] bool wait(std::deque<Signal>& taken);
+    [[nodiscard]] std::optional<SteadyTime> next_wake() const;
+    [[nodiscard]] bool drained();
+    void take_turn(std::deque<Signal> signals);
+    void commit(Turn& turn);
+    void settle(Turn& turn);
+    void failed(Turn& turn, const Error& error);
+    void count(const model::Transition& transition, const model::Promotion& promotion);
+    void idle();
+
+    Schedule schedule_;
+    std::unordered_map<CallNumber, Call> calls_;
+    CallNumber last_call_ = 0;
+    std::vector<Returned> unwritten_;  // said by strategies while the journal took no writes
+    struct Waiter {
+        SteadyTime deadline;
+        OnPromotion done;
+    };
+    std::map<model::PromotionId, std::vector<Waiter>> waiters_;
+    std::multiset<WallTime> unfinished_;  // when each was made
+    std::array<std::int64_t, model::kPhases.size()> phases_{};
+    std::minstd_rand random_{20211};
+    Meters meters_;
+    std::optional<SteadyTime> retry_commit_;
+    std::optional<SteadyTime> checkpoint_;
+    std::optional<SteadyTime> cancel_calls_;  // end of the grace, while stopping
+    int last_tries_ = 0;
+    Workers workers_;  // last: its threads end before the rest goes
+};
+
+}  // namespace promotiond::engine
