@@ -34,8 +34,8 @@ struct EgressRules {
     // fe80::/10), cloud metadata (169.254.169.254, fd00:ec2::254, 168.63.129.16,
     // metadata.google.internal), unspecified, multicast and broadcast. IPv4-mapped IPv6 addresses
     // are judged as IPv4. Anything else is allowed unless only_allowed is set.
-    std::vector<std::string> allow;
-    std::vector<std::string> deny;
+    std::vector<std::string> allow = {};
+    std::vector<std::string> deny = {};
     bool only_allowed = false;
 };
 
@@ -80,16 +80,17 @@ struct HttpError {
 class HttpClient {
 public:
     struct Options {
-        EgressRules egress;
-        std::string proxy;  // http://[user:password@]host:port for http and https; empty = none
-        std::vector<std::string>
-            no_proxy;  // host suffixes and address ranges that are reached directly
-        std::vector<std::pair<std::string, std::string>>
-            ca_by_host;  // host -> PEM bundle, trusted instead of the system's
+        EgressRules egress = {};
+        std::string proxy =
+            {};  // http://[user:password@]host:port for http and https; empty = none
+        std::vector<std::string> no_proxy =
+            {};  // host suffixes and address ranges that are reached directly
+        std::vector<std::pair<std::string, std::string>> ca_by_host =
+            {};  // host -> PEM bundle, trusted instead of the system's
         std::chrono::milliseconds timeout{30'000};
         std::chrono::milliseconds connect_timeout{10'000};
         std::uint64_t max_response_bytes = 8u << 20;
-        std::string user_agent;
+        std::string user_agent = {};
     };
 
     explicit HttpClient(Options options, Metrics& metrics);
