@@ -25,7 +25,7 @@ void write_line(std::int32_t level, std::string_view text, const std::string& st
     if (level == PROMOTIOND_LOG_INFO) wanted = log::Level::Info;
     if (level == PROMOTIOND_LOG_WARN) wanted = log::Level::Warn;
     if (level < PROMOTIOND_LOG_DEBUG || level >= PROMOTIOND_LOG_ERROR) wanted = log::Level::Error;
-    log::write(wanted, "PROMO-4001", "strategy says",
+    log::write(wanted, "PROMO-6001", "strategy says",
                {{"strategy", strategy}, {"promotion", promotion}, {"text", std::move(line)}});
 }
 
@@ -122,7 +122,7 @@ RawAnswer CallState::close() {
     std::error_code failed;
     if (!scratch.empty()) std::filesystem::remove_all(scratch, failed);
     if (failed) {
-        log::warn("PROMO-4002", "cannot remove the scratch directory of a strategy",
+        log::warn("PROMO-6002", "cannot remove the scratch directory of a strategy",
                   {{"path", scratch.string()}, {"reason", failed.message()}});
     }
     return answer;
@@ -131,7 +131,7 @@ RawAnswer CallState::close() {
 bool CallState::still_open(std::string_view function) {
     const std::scoped_lock lock(mutex_);
     if (open_) return true;
-    log::error("PROMO-4003", "strategy misbehaved",
+    log::error("PROMO-6003", "strategy misbehaved",
                {{"strategy", host_->strategy()},
                 {"reason", std::string(function) + " after the verb had returned"}});
     return false;

@@ -28,7 +28,7 @@ void contain(std::optional<std::string>& escaped, Foreign&& foreign) {
 void report(const Host& host, const std::string& promotion, const Answer& answer) {
     if (!answer.misbehaved) return;
     log::error(
-        "PROMO-4003", "strategy misbehaved",
+        "PROMO-6003", "strategy misbehaved",
         {{"strategy", host.strategy()}, {"promotion", promotion}, {"reason", answer.message}});
     if (host.services().metrics == nullptr) return;
     host.services()
@@ -110,7 +110,7 @@ Instance::~Instance() {
     std::optional<std::string> escaped;
     contain(escaped, [&] { strategy_->destroy(strategy_); });
     if (escaped) {
-        log::error("PROMO-4003", "strategy misbehaved",
+        log::error("PROMO-6003", "strategy misbehaved",
                    {{"strategy", call_.host().strategy()}, {"reason", "in destroy: " + *escaped}});
     }
 }

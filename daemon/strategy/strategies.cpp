@@ -88,7 +88,7 @@ public:
         const OwnedRequest owned(request);
         const auto name = instances_.front()->lane(*lane_, owned);
         if (name) return *name;
-        log::warn("PROMO-4005", "a strategy named no usable lane",
+        log::warn("PROMO-6005", "a strategy named no usable lane",
                   {{"strategy", host_.strategy()}, {"promotion", request.promotion_id}});
         return fallback_lane(request);
     }
@@ -140,7 +140,7 @@ public:
     ~State() {
         for (auto& library : libraries) {
             if (!library->has_stuck()) continue;
-            log::error("PROMO-4004", "a strategy did not return; it is left behind",
+            log::error("PROMO-6004", "a strategy did not return; it is left behind",
                        {{"strategy", library->name()}});
             static_cast<void>(library.release());
         }
