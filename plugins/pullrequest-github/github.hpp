@@ -1,0 +1,88 @@
+// GitHub, github.com and Enterprise Server, as a Forge over the host's HTTP service.
+//
+// Facts: REST API version 2022-11-28 and the GraphQL schema (docs.github.com, 2026-11). Every
+// answer is bounded and checked: a pull request of another repository, a fork's branch, a missing
+// number or a link that is not https is a bad answer, never a value. No redirect is followed. The
+// token is in no message.
+//
+// One thread; borrows the call for its own lifetime.
+#pragma once
+
+#include <promotiond/gitops/pull_request.hpp>
+#include <promotiond/strategy.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace promotiond::github {
+
+// Where a repository and its API are.
+struct Site {
+    std::string host;  // of the repository, lower case, without port
+    std::string owner;
+    std::string repo;  // without .git
+    std::string api;   // https://api.github.com, https://HOST/api/v3; no slash at the end
+    std::string graphql;
+};
+
+// From a repository URL (https, ssh, or git@host:owner/repo) and an API address that replaces the
+// one that follows from its host. Invalid with the reason.
+[[nodiscard]] sdk::Result<Site> site_of(const std::string& url, const std::string& api_url);
+
+// How requests are made, whoever asks.
+struct Access {
+    sdk::Secret token;
+    std::string ca_pem;  // trusted instead of the system's
+    std::string proxy;
+};
+
+// One exchange with GitHub's headers; 2xx and 304 are values, anything else an error by kind.
+// `doing` begins the error's message.
+[[nodiscard]] sdk::Result<sdk::HttpResponse> exchange(const sdk::Call& call, const Access& access,
+                                                      sdk::HttpRequest request,
+                                                      const std::string& doing);
+
+class GitHub final : public sdk::gitops::Forge {
+public:
+    GitHub(const sdk::Call& call, Site site, Access access);
+
+    [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> find_open(
+        const std::string& head, const std::string& base) override;
+    [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> create(
+        const std::string& head, const std::string& base, const sdk::gitops::PullRequestText& text,
+        bool draft) override;
+    [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> update(
+        const sdk::gitops::PullRequest& existing,
+        const sdk::gitops::PullRequestText& text) override;
+    [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> by_number(
+        std::uint64_t number, const std::string& etag) override;
+    [[nodiscard]] sdk::Result<std::vector<std::string>> apply(
+        const sdk::gitops::PullRequest& existing,
+        const sdk::gitops::PullRequestOptions& options) override;
+
+private:
+    [[nodiscard]] sdk::Result<sdk::HttpResponse> send(const std::string& method,
+                                                      const std::string& path,
+                                                      const std::string& body,
+                                                      const std::string& doing);
+    [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> read(const sdk::HttpResponse& response,
+                                                             const std::string& doing);
+    // A warning, or nothing when all names are there.
+    void add_names(const std::string& path,
+                   const std::map<std::string, std::vector<std::string>>& names,
+                   const std::string& doing, std::vector<std::string>& warnings);
+    [[nodiscard]] sdk::Result<void> merge_when_allowed(const sdk::gitops::PullRequest& existing,
+                                                       const std::string& method);
+    [[nodiscard]] sdk::Result<std::string> graphql(const std::string& query,
+                                                   const std::map<std::string, std::string>& values,
+                                                   const std::string& member,
+                                                   const std::string& doing);
+    [[nodiscard]] std::string pulls() const;
+
+    const sdk::Call& call_;
+    Site site_;
+    Access access_;
+};
+
+}  // namespace promotiond::github
