@@ -1,0 +1,105 @@
+#include <cstdio>
+#include <sstream>
+
+#include "catch.hpp"
+#include "ctl/ctl.hpp"
+#include "tests/simulators/http_server.hpp"
+
+using namespace promotiond;
+using simulators::HttpServer;
+using simulators::whole;
+
+namespace {
+
+struct Ran {
+    int code;
+    std::string out;
+    std::string err;
+};
+
+Ran run(std::vector<std::string> words, const std::string& server = "http://127.0.0.1:1") {
+    std::ostringstream out;
+    std::ostringstream err;
+    words.push_back("--server=" + server);
+    const int code = ctl::run(words, {out, err, [](const char*) { return std::nullopt; }});
+    return {code, out.str(), err.str()};
+}
+
+bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("ctl: help begins with examples and names the exit codes") {
+    const auto ran = run({"--help"});
+    CHECK(ran.code == ctl::kOk);
+    CHECK(ran.out.starts_with("Examples:"));
+    CHECK(has(ran.out, "75 try again later"));
+}
+
+TEST_CASE("ctl: wrong usage is told apart and the likely word is offered") {
+    CHECK(has(run({"pipelinse"}).err, "did you mean pipelines?"));
+    CHECK(has(run({"why", "a/b", "--outptu", "json"}).err, "did you mean --output?"));
+    for (const auto& words : std::vector<std::vector<std::string>>{{"pipelinse"},
+                                                                   {},
+                                                                   {"show"},
+                                                                   {"approve", "a/b", "prod"},
+                                                                   {"show", "x", "--target=t"},
+                                                                   {"why", "a/b/c"},
+                                                                   {"pipelines", "-o", "xml"},
+                                                                   {"validate"}})
+        CHECK(run(words).code == ctl::kUsage);
+}
+
+TEST_CASE("ctl: why tells what is waited for, since when and what would unblock it") {
+    const HttpServer server({whole(
+        200,
+        R"({"environments":[{"environment":"prod","headline":"waits for approval of 7","reasons":[{"code":"c","text":"manual is true"}],"since":"2026-11-21T05:10:00.000Z","unblock":"promotionctl approve default/app prod 7"}]})")});
+    const auto ran = run({"why", "app"}, server.url(""));
+    CHECK(ran.code == ctl::kOk);
+    CHECK(has(ran.out, "prod: waits for approval of 7\n  - manual is true\n"));
+    CHECK(has(ran.out, "unblock: promotionctl approve default/app prod 7"));
+    CHECK(server.requests().at(0).starts_with("GET /api/v1/pipelines/default/app/why HTTP/1.1"));
+    CHECK(run({"why", "app", "qa"}, server.url("")).code == ctl::kNotFound);
+}
+
+TEST_CASE("ctl: approve asks for exactly that revision") {
+    const HttpServer server({whole(200, R"({"verdict":"promote","promotions":["p1"]})")});
+    const auto ran = run({"approve", "ns/app", "prod", "1/2", "--target", "t"}, server.url(""));
+    CHECK(ran.code == ctl::kOk);
+    CHECK(has(ran.out, "promotion p1"));
+    const auto sent = server.requests().at(0);
+    CHECK(sent.starts_with("POST /api/v1/pipelines/ns/app/environments/prod/approve HTTP/1.1"));
+    CHECK(sent.ends_with(R"({"revision":"1/2","target":"t"})"));
+}
+
+TEST_CASE("ctl: exit codes tell not found from refused from try again") {
+    const auto code = [](int status) {
+        const HttpServer server({whole(status, R"({"title":"T","detail":"the reason"})")});
+        const auto ran = run({"show", "p1"}, server.url(""));
+        CHECK(has(ran.err, "the reason"));
+        CHECK(ran.out.empty());
+        return ran.code;
+    };
+    CHECK(code(404) == ctl::kNotFound);
+    CHECK(code(409) == ctl::kFailed);
+    CHECK(code(401) == ctl::kFailed);
+    CHECK(code(503) == ctl::kTryAgain);
+    CHECK(run({"show", "p1"}).code == ctl::kTryAgain);  // nobody listens
+}
+
+TEST_CASE("ctl: tables are aligned and do not let the server draw on the terminal") {
+    const HttpServer server({whole(
+        200,
+        R"({"promotions":[{"id":"p1","pipeline":"ns/app","environment":"prod","revision":"1\u001b[2J","phase":"Pending"}]})")});
+    const auto ran = run({"promotions", "--unfinished"}, server.url(""));
+    CHECK(has(ran.out, "ID  PIPELINE  ENVIRONMENT  REVISION"));
+    CHECK_FALSE(has(ran.out, "\x1b"));
+    CHECK(has(server.requests().at(0), "/api/v1/promotions?unfinished=true "));
+}
+
+TEST_CASE("ctl: json output is the server's document") {
+    const HttpServer server({whole(200, R"({"promotions":[]})")});
+    CHECK(run({"promotions", "--output=json"}, server.url("")).out == "{\"promotions\":[]}\n");
+}
