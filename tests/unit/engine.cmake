@@ -1,0 +1,3 @@
+promotiond_test(engine
+    SOURCES engine_test.cpp
+    LINKS promotiond::engine LABELS unit)

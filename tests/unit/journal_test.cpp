@@ -1,0 +1,169 @@
+#include "journal/journal.hpp"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+
+#include "catch.hpp"
+
+using namespace promotiond;
+using journal::Batch;
+using journal::Journal;
+using model::Phase;
+
+namespace {
+
+struct Folder {
+    Folder() {
+        std::string name = "/tmp/journal-test-XXXXXX";
+        path = ::mkdtemp(name.data());
+    }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    ~Folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path, ignored);
+    }
+    [[nodiscard]] std::filesystem::path file() const { return path / "journal.db"; }
+    std::filesystem::path path;
+};
+
+std::unique_ptr<Journal> opened(const Folder& folder) {
+    auto journal = Journal::open({folder.file()});
+    if (!journal) FAIL(journal.error().message);
+    return std::move(*journal);
+}
+
+model::Promotion promotion(const std::string& id, const std::string& revision = "1.0.0") {
+    model::Promotion made;
+    made.id = id;
+    made.scope = {{"apps", "shop"}, "prod", ""};
+    made.revision = revision;
+    made.event = "{}";
+    made.reason = "due";
+    return made;
+}
+
+journal::Step first(const model::Promotion& made) {
+    return {made, {made.id, std::nullopt, made.phase, made.created, made.reason, "test", 0}};
+}
+
+journal::Step step(model::Promotion made, Phase to) {
+    const Phase from = made.phase;
+    made.phase = to;
+    return {made, {made.id, from, to, made.updated, "moved", "test", 1}};
+}
+
+Batch batch_of(std::vector<journal::Step> steps) {
+    Batch batch;
+    batch.steps = std::move(steps);
+    return batch;
+}
+
+}  // namespace
+
+TEST_CASE("journal: what was committed is there after a kill without warning") {
+    const Folder folder;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        auto journal = Journal::open({folder.file()});
+        const bool kept = journal && (*journal)->commit(batch_of({first(promotion("p-1"))}));
+        ::kill(::getpid(), kept ? SIGKILL : SIGTERM);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WTERMSIG(status) == SIGKILL);
+    CHECK(opened(folder)->promotion("p-1")->revision == "1.0.0");
+}
+
+TEST_CASE("journal: an illegal transition is refused and nothing of its batch stays") {
+    const Folder folder;
+    auto journal = opened(folder);
+    const auto refused = journal->commit(
+        batch_of({first(promotion("p-1")), step(promotion("p-1"), Phase::Succeeded)}));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ErrorKind::Internal);
+    CHECK(journal->promotion("p-1").error().kind == ErrorKind::NotFound);
+    CHECK(journal->commit(batch_of({first(promotion("p-2"))})));
+}
+
+TEST_CASE("journal: every transition is kept in order") {
+    const Folder folder;
+    auto journal = opened(folder);
+    REQUIRE(journal->commit(batch_of({first(promotion("p-1"))})));
+    REQUIRE(journal->commit(batch_of({step(promotion("p-1"), Phase::Running)})));
+    const auto steps = journal->transitions("p-1");
+    REQUIRE(steps->size() == 2);
+    CHECK_FALSE(steps->front().from);
+    CHECK(steps->back().to == Phase::Running);
+    CHECK(journal->promotion("p-1")->phase == Phase::Running);
+}
+
+TEST_CASE("journal: load gives evidence and promotions of each scope, oldest first") {
+    const Folder folder;
+    {
+        auto journal = opened(folder);
+        Batch batch = batch_of({first(promotion("p-1", "1")), first(promotion("p-2", "2"))});
+        batch.evidence.emplace_back(
+            model::PipelineName{"apps", "shop"},
+            model::Evidence{"dev", "apps", "2", "1", WallTime{}, WallTime{}, "d"});
+        REQUIRE(journal->commit(batch));
+    }
+    const auto all = opened(folder)->load();
+    REQUIRE(all->size() == 1);
+    const auto& history = all->front().second;
+    CHECK(history.running.at({"dev", "apps"}).revision == "2");
+    CHECK(history.latest("prod", "")->id == "p-2");
+}
+
+TEST_CASE("journal: pages go on where the last one ended, newest first") {
+    const Folder folder;
+    auto journal = opened(folder);
+    for (const char* id : {"p-1", "p-2", "p-3"}) {
+        REQUIRE(journal->commit(batch_of({first(promotion(id))})));
+    }
+    journal::Filter filter;
+    filter.limit = 2;
+    auto page = journal->promotions(filter);
+    REQUIRE(page->promotions.size() == 2);
+    CHECK(page->promotions.front().id == "p-3");
+    filter.after = page->next;
+    page = journal->promotions(filter);
+    REQUIRE(page->promotions.size() == 1);
+    CHECK(page->promotions.front().id == "p-1");
+    CHECK(page->next.empty());
+}
+
+TEST_CASE("journal: a second daemon is refused") {
+    const Folder folder;
+    const auto held = opened(folder);
+    const auto second = Journal::open({folder.file()});
+    REQUIRE_FALSE(second);
+    CHECK(second.error().kind == ErrorKind::Conflict);
+}
+
+TEST_CASE("journal: its file is for its owner alone, whatever the umask") {
+    const Folder folder;
+    const auto before = ::umask(0);
+    const auto journal = opened(folder);
+    ::umask(before);
+    struct stat about {};
+    REQUIRE(::stat(folder.file().c_str(), &about) == 0);
+    CHECK((about.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("journal: never begins anew over an empty or foreign file") {
+    const Folder folder;
+    {
+        std::ofstream file(folder.file());
+        file << GENERATE("", "this is not a database, but it is long enough to look");
+    }
+    const auto refused = Journal::open({folder.file()});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().kind == ErrorKind::Invalid);
+    CHECK(refused.error().message.find("backup") != std::string::npos);
+}
