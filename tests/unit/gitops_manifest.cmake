@@ -1,8 +1,13 @@
-# The kit's pure half is compiled into its tests; the flow runs on an in-memory Mirror.
+# The kit's pure half is compiled into its tests; the flow runs on an in-memory Mirror instead of mirror.cpp's.
 set(kit ${PROJECT_SOURCE_DIR}/sdk/gitops)
 set(manifest_sources ${kit}/manifest.cpp ${kit}/manifest_marker.cpp ${kit}/manifest_scalar.cpp ${kit}/manifest_scan.cpp)
 
 promotiond_test(gitops_manifest
     SOURCES gitops_manifest_test.cpp ${manifest_sources}
     LINKS promotiond::sdk PkgConfig::libyaml
+    LABELS unit)
+promotiond_test(gitops_pull_request
+    SOURCES gitops_pull_request_test.cpp gitops_pull_request_text_test.cpp gitops_pull_request_fake.cpp
+            ${kit}/pull_request.cpp ${kit}/pull_request_text.cpp ${manifest_sources}
+    LINKS promotiond::sdk PkgConfig::libyaml Poco::JSON
     LABELS unit)

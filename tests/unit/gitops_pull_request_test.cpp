@@ -1,0 +1,249 @@
+#include "catch.hpp"
+#include "gitops_pull_request_fake.hpp"
+#include "promotiond/testing.hpp"
+
+using namespace fake;
+
+namespace {
+
+const std::string kBranch = "promotion-team-podinfo-prod";
+const std::string kFile = "prod/release.yaml";
+
+std::string manifest(const std::string& version) {
+    return "version: \"" + version + "\" # {\"$promotion\": \"team:podinfo:prod\"}\n";
+}
+
+// One repository, one forge, one Pipeline.
+class Scene {
+public:
+    Scene() {
+        remote = Remote();
+        remote.write("main", kFile, manifest("1.0.0"));
+        remote.write("main", "README.md", "hello");
+        config.url = "https://forge.test/team/fleet";
+        config.branch = "main";
+    }
+
+    Outcome promote(const std::string& revision = "1.1.0") {
+        Promotion p = promotion(revision);
+        return run([&](Call& call, Mirror& mirror) {
+            return gitops::promote(p, call, config, mirror, forge);
+        });
+    }
+    Outcome plan() {
+        Promotion p = promotion("1.1.0");
+        return run(
+            [&](Call& call, Mirror& mirror) { return gitops::plan(p, call, config, mirror); });
+    }
+    Outcome observe(const std::string& id, const std::string& details = "") {
+        Promotion p = promotion("1.1.0");
+        return run(
+            [&](Call& call, Mirror&) { return gitops::observe(p, id, details, call, forge); });
+    }
+
+    testing::FakeHost host;
+    MemoryForge forge;
+    PullRequestConfig config;
+
+private:
+    static Promotion promotion(const std::string& revision) {
+        Promotion p;
+        p.id = "p-1";
+        p.pipeline_namespace = "team";
+        p.pipeline_name = "podinfo";
+        p.environment = "prod";
+        p.revision = revision;
+        p.event = R"({"timestamp":"2026-11-21T05:00:00Z","message":"ok"})";
+        return p;
+    }
+    Outcome run(const std::function<Outcome(Call&, Mirror&)>& verb) {
+        Outcome outcome;
+        (void)host.run([&](const promotiond_call* c) {
+            Call call(host.c_host(), *c);
+            auto mirror = Mirror::open(call, config.url, {});
+            outcome = verb(call, *mirror);
+            return outcome.code;
+        });
+        return outcome;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("pull request: a promotion is one branch with one changed value and one pull request") {
+    Scene scene;
+    const Outcome outcome = scene.promote();
+    CHECK(outcome.code == PROMOTIOND_PENDING);
+    CHECK(outcome.location == "https://forge.test/pull/1");
+    CHECK(outcome.external_id == "1");
+    CHECK(remote.read(kBranch, kFile) == manifest("1.1.0"));
+    CHECK(remote.read("main", kFile) == manifest("1.0.0"));
+    REQUIRE(scene.forge.all.size() == 1);
+    CHECK(scene.forge.all[0].title == "Promote team/podinfo in prod to 1.1.0");
+    CHECK_THAT(scene.forge.all[0].body, Catch::Contains(kFile + ":1: from 1.0.0 to 1.1.0"));
+    CHECK_THAT(outcome.details, Catch::Contains("\"number\":1"));
+}
+
+TEST_CASE("pull request: a repeat pushes nothing and opens nothing") {
+    Scene scene;
+    (void)scene.promote();
+    const Outcome again = scene.promote();
+    CHECK(again.external_id == "1");
+    CHECK(remote.pushes == 1);
+    CHECK(scene.forge.all.size() == 1);
+}
+
+TEST_CASE("pull request: a newer revision updates branch, title and body of the same one") {
+    Scene scene;
+    (void)scene.promote("1.1.0");
+    const Outcome newer = scene.promote("1.2.0");
+    CHECK(newer.external_id == "1");
+    CHECK(remote.read(kBranch, kFile) == manifest("1.2.0"));
+    CHECK(remote.commits[remote.branches[kBranch]].parent == remote.branches["main"]);
+    CHECK(scene.forge.all[0].title == "Promote team/podinfo in prod to 1.2.0");
+    CHECK_THAT(scene.forge.all[0].body, Catch::Contains("to 1.2.0"));
+}
+
+TEST_CASE("pull request: the branch is rebuilt on the current base") {
+    Scene scene;
+    (void)scene.promote();
+    remote.write("main", "other.yaml", "a: 1\n");
+    (void)scene.promote();
+    CHECK(remote.read(kBranch, "other.yaml") == "a: 1\n");
+}
+
+TEST_CASE("pull request: without a marker nothing is pushed and the error names what is missing") {
+    Scene scene;
+    remote.write("main", kFile, "version: 1 # {\"$promotion\": \"team:podinfo:dev\"}\n");
+    const Outcome outcome = scene.promote();
+    CHECK(outcome.code == PROMOTIOND_REJECTED);
+    CHECK_THAT(outcome.why, Catch::Contains("team:podinfo:prod") && Catch::Contains("main"));
+    CHECK(remote.pushes == 0);
+    CHECK(scene.forge.calls.empty());
+}
+
+TEST_CASE("pull request: what is promoted already is done, without a branch") {
+    Scene scene;
+    const Outcome outcome = scene.promote("1.0.0");
+    CHECK(outcome.code == PROMOTIOND_DONE);
+    CHECK(outcome.summary == "already at 1.0.0");
+    CHECK_FALSE(remote.branches.contains(kBranch));
+}
+
+TEST_CASE("pull request: a marked file that cannot be edited is named with its line") {
+    Scene scene;
+    remote.write("main", "chart/t.yaml", "{{ if }}\n" + manifest("1.0.0"));
+    const Outcome outcome = scene.promote();
+    CHECK(outcome.code == PROMOTIOND_REJECTED);
+    CHECK_THAT(outcome.why, Catch::Contains("chart/t.yaml: line "));
+    CHECK(remote.pushes == 0);
+}
+
+TEST_CASE("pull request: an unparsable file of somebody else is none of our business") {
+    Scene scene;
+    remote.write("main", "chart/t.yaml", "{{ if }}\n a: 1 # {\"$promotion\": \"x:y:z\"}\n");
+    CHECK(scene.promote().code == PROMOTIOND_PENDING);
+}
+
+TEST_CASE("pull request: a refused token leaves no branch behind") {
+    Scene scene;
+    scene.forge.find_error = Error{ErrorKind::Unauthorized, "the token was refused"};
+    const Outcome outcome = scene.promote();
+    CHECK(outcome.code == PROMOTIOND_REJECTED);
+    CHECK(remote.pushes == 0);
+}
+
+TEST_CASE("pull request: when the answer to create is lost, the next try finds it") {
+    Scene scene;
+    scene.forge.lose_answer_of_create = true;
+    CHECK(scene.promote().code == PROMOTIOND_RETRY);
+    CHECK(scene.promote().external_id == "1");
+    CHECK(scene.forge.all.size() == 1);
+    CHECK(remote.pushes == 1);
+}
+
+TEST_CASE("pull request: one that appears between look and create is adopted") {
+    Scene scene;
+    (void)scene.promote();
+    scene.forge.hide_from_first_find = true;
+    CHECK(scene.promote().external_id == "1");
+    CHECK(scene.forge.all.size() == 1);
+}
+
+TEST_CASE("pull request: a branch that moves under the push is read again and rebuilt") {
+    Scene scene;
+    remote.before_push = [] { remote.branches[kBranch] = remote.branches["main"]; };
+    CHECK(scene.promote().code == PROMOTIOND_PENDING);
+    CHECK(remote.read(kBranch, kFile) == manifest("1.1.0"));
+}
+
+TEST_CASE("pull request: a base that moves during the work ends up below the branch") {
+    Scene scene;
+    remote.before_push = [] { remote.write("main", "late.yaml", "a: 1\n"); };
+    CHECK(scene.promote().code == PROMOTIOND_PENDING);
+    CHECK(remote.read(kBranch, "late.yaml") == "a: 1\n");
+    CHECK(remote.pushes == 2);
+}
+
+TEST_CASE("pull request: a branch that never holds still is left for later") {
+    Scene scene;
+    remote.push_error = Error{ErrorKind::Conflict, "it moved"};
+    CHECK(scene.promote().code == PROMOTIOND_RETRY);
+    remote.push_error = Error{ErrorKind::Invalid, "pre-receive hook declined"};
+    const Outcome outcome = scene.promote();
+    CHECK(outcome.code == PROMOTIOND_REJECTED);
+    CHECK_THAT(outcome.why, Catch::Contains("pre-receive hook declined"));
+}
+
+TEST_CASE("pull request: another Pipeline's pull request of the same branch is left alone") {
+    Scene scene;
+    (void)scene.promote();
+    auto& body = scene.forge.all[0].body;
+    body.replace(body.find("team/podinfo/prod"), 17, "team-podinfo/x/prod");
+    const Outcome outcome = scene.promote("1.2.0");
+    CHECK(outcome.code == PROMOTIOND_REJECTED);
+    CHECK_THAT(outcome.why, Catch::Contains("another Pipeline"));
+    CHECK(remote.read(kBranch, kFile) == manifest("1.1.0"));
+}
+
+TEST_CASE("pull request: labels that cannot be set are a warning, not a failure") {
+    Scene scene;
+    scene.forge.apply_error = Error{ErrorKind::Transient, "cannot add labels"};
+    const Outcome outcome = scene.promote();
+    CHECK(outcome.code == PROMOTIOND_PENDING);
+    CHECK_THAT(outcome.details, Catch::Contains("\"warnings\":[\"cannot add labels\"]"));
+}
+
+TEST_CASE("pull request: a plan shows diff and text and touches nothing") {
+    Scene scene;
+    const Outcome outcome = scene.plan();
+    CHECK(outcome.code == PROMOTIOND_DONE);
+    CHECK_THAT(outcome.details, Catch::Contains("diff of ") && Catch::Contains(kBranch));
+    CHECK(scene.forge.calls.empty());
+    CHECK(remote.pushes == 0);
+}
+
+TEST_CASE("pull request: it is watched until it is merged or closed") {
+    Scene scene;
+    const Outcome opened = scene.promote();
+    const Outcome unchanged = scene.observe("1", opened.details);
+    CHECK(unchanged.code == PROMOTIOND_PENDING);
+    CHECK(unchanged.location == opened.location);
+    scene.forge.all[0].etag = "\"2\"";
+    CHECK_THAT(scene.observe("1", opened.details).details, Catch::Contains("\\\"2\\\""));
+    scene.forge.all[0].state = PullRequestState::Merged;
+    CHECK(scene.observe("1", opened.details).code == PROMOTIOND_DONE);
+    scene.forge.all[0].state = PullRequestState::Closed;
+    const Outcome closed = scene.observe("1", "not JSON");
+    CHECK(closed.code == PROMOTIOND_REJECTED);
+    CHECK_THAT(closed.why, Catch::Contains("closed without a merge"));
+    CHECK(scene.observe("-1").code == PROMOTIOND_REJECTED);
+    CHECK(scene.observe("7").code == PROMOTIOND_REJECTED);
+}
+
+TEST_CASE("pull request: a verb that is told to stop does so before its next effect") {
+    Scene scene;
+    scene.host.cancel();
+    CHECK(scene.promote().code == PROMOTIOND_CANCELLED);
+    CHECK(remote.pushes == 0);
+}
