@@ -19,7 +19,7 @@ struct GitFault {
     std::string target;       // a request whose target holds this text...
     bool silent = false;      // ...is never answered,
     int status = 0;           // or answered with this status
-    std::string fields = {};       // and these header lines ("Name: value\r\n"),
+    std::string fields = {};  // and these header lines ("Name: value\r\n"),
     long cut_after = -1;      // or cut off after so many bytes of the body,
     bool take_effect = true;  // after or without having been carried out.
 };
