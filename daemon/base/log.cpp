@@ -116,6 +116,8 @@ void open(const Options& options) {
     sink()->set_level(level_of(options.level));
 }
 
+bool enabled(Level level) { return sink()->should_log(level_of(level)); }
+
 void flush() { sink()->flush(); }
 
 void write(Level level, std::string_view id, std::string_view sentence,

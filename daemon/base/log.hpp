@@ -31,6 +31,8 @@ struct Field {
 };
 
 void open(const Options& options);
+// False: lines of this level go nowhere; for callers to whom building one would cost.
+[[nodiscard]] bool enabled(Level level);
 void flush();
 
 void write(Level level, std::string_view id, std::string_view sentence,

@@ -43,7 +43,7 @@ indoors() {
     [ -z "$found" ] || complain "includes of <$pattern...> outside of $allowed: $found"
 }
 indoors 'Poco/' '^daemon/(http|net|app|ctl|strategy|model)/|^sdk/gitops/|^plugins/'
-indoors 'yaml-cpp/' '^daemon/model/'
+indoors 'yaml-cpp/' '^daemon/model/|^plugins/'
 indoors 'yaml\.h' '^sdk/gitops/manifest|^plugins/'
 indoors 'boost/dll' '^daemon/strategy/'
 indoors 'boost/(beast|asio)' '^daemon/(http|net)/'
