@@ -10,7 +10,8 @@ import {exchange} from '../simulators/forge/client.mjs';
 const kStartMs = 30_000;
 const kStopMs = 30_000;
 
-// Resolves with the first value of `look` that is not undefined, null or false; asks again every 20 ms until the deadline.
+// Resolves with the first value of `look` that is not undefined, null or false; asks again every 20 ms until the deadline, and
+// no more after an error whose `final` is true.
 export async function until(what, look, timeoutMs = 30_000) {
   const deadline = Date.now() + timeoutMs;
   let last;
@@ -20,6 +21,7 @@ export async function until(what, look, timeoutMs = 30_000) {
       if (value) return value;
       last = undefined;
     } catch (error) {
+      if (error.final) throw error;
       last = error;
     }
     if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms${last ? ` (${last.message})` : ''}`);
@@ -110,7 +112,7 @@ export class Daemon {
     this.child_.stdout.on('data', keep);
     this.child_.stderr.on('data', keep);
     const ready = await until('promotiond ready', () => {
-      if (ended) throw Object.assign(new Error('ended'), {ended});
+      if (ended) throw Object.assign(new Error('ended'), {final: true});
       return /PROMO-0002[^\n]*\n/.exec(this.run_);
     }, kStartMs).catch((error) => {
       throw new Error(`promotiond did not start (${JSON.stringify(ended)}): ${error.message}\n${this.run_}`);

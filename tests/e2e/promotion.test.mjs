@@ -134,7 +134,15 @@ test('e2e: auto-merge merges once the required check has passed', async () => {
   await world.invariants();
 });
 
+test('e2e: auto-merge merges at once what nothing stands in the way of', async () => {
+  await withPullRequests('    autoMerge: true\n');
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Succeeded');
+  assert.match(await world.fileOn('main', 'qa'), /"1\.0\.1"/);
+  await world.invariants();
+});
+
 test('e2e: a repository that does not allow auto-merge still gets its pull request', async () => {
+  await world.forge.do('rules', {repository: kRepository, rules: [{type: 'required_status_checks', pattern: 'refs/heads/main', contexts: ['ci']}]});
   await withPullRequests('    autoMerge: true\n');
   await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
   assert.equal((await world.pulls({state: 'open'})).length, 1);

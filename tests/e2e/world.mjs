@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {mkdtemp, readFile, readdir, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
+import {after} from 'node:test';
 import {ForgeClient} from '../simulators/forge/client.mjs';
 import {contractDirectory} from '../simulators/forge/setup.mjs';
 import {Daemon, ask, helmReleaseEvent, idOf, until} from './daemon.mjs';
@@ -54,6 +55,31 @@ export const byPullRequest = (forge, more = '') => `strategy:
 ${more}  secretRef: {name: events}`;
 export const byWebhook = (receiver) => `webhook: {url: "${receiver.url}", secretRef: webhook}\nsecretRef: events`;
 
+// Forges take longer to start than tests take: each is used again by the next world, as if just started. One for each test
+// that runs at the same time.
+const idle = [];
+const started = [];
+
+async function forgeTaken() {
+  if (idle.length) return idle.pop();
+  const directory = await mkdtemp(path.join(tmpdir(), 'promotiond-forge-'));
+  const forge = await ForgeClient.start({
+    root: path.join(directory, 'forge'), tlsDirectory: path.join(directory, 'tls'), contract: await contractDirectory(),
+  });
+  started.push({forge, directory});
+  return forge;
+}
+
+async function forgeGivenBack(forge) {
+  await forge.do('reset');
+  idle.push(forge);
+}
+
+after(() => Promise.all(started.map(async ({forge, directory}) => {
+  await forge.stop();
+  await rm(directory, {recursive: true, force: true});
+})));
+
 export class World {
   accepted = new Map();  // promotion id -> what was said to be accepted
 
@@ -61,9 +87,7 @@ export class World {
     if (!kBuild || !Daemon.exists(kBuild)) throw new Error(`PROMOTIOND_BUILD=${kBuild} has no bin/promotiond; build the target promotiond`);
     const world = new World();
     world.directory = await mkdtemp(path.join(tmpdir(), 'promotiond-e2e-'));
-    world.forge = await ForgeClient.start({
-      root: path.join(world.directory, 'forge'), tlsDirectory: path.join(world.directory, 'tls'), contract: await contractDirectory(),
-    });
+    world.forge = await forgeTaken();
     await world.forge.do('tokens', {token: kSecrets.forge, login: 'promotiond-bot'});
     const files = Object.fromEntries(['dev', 'qa', 'prod'].map((each) => [manifestOf(each), manifest(each, version)]));
     await world.forge.do('repositories', {owner: 'acme', name: 'fleet', files, collaborators: ['reviewer']});
@@ -84,7 +108,7 @@ export class World {
       await this.daemon?.stop();
     } finally {
       await this.receiver?.stop();
-      await this.forge?.stop();
+      if (this.forge) await forgeGivenBack(this.forge);
       await rm(this.directory, {recursive: true, force: true});
     }
   }

@@ -95,6 +95,10 @@ export const actions = {
     violations.length = 0;
     return {};
   },
+  reset: async (server) => {
+    await server.reset();
+    return {};
+  },
   'clear-requests': async ({log}) => {
     log.length = 0;
     return {};

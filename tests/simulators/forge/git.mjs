@@ -193,6 +193,10 @@ export async function merge(directory, {branch, head, method, message}) {
 // back as a whole so that a fault can lose it after the work was done.
 export function httpBackend(root, {request, pathInfo, query, user}) {
   return new Promise((resolve, reject) => {
+    if (request.destroyed) {  // while it waited its turn; the backend would wait for the rest for ever
+      resolve({status: 400, headers: {'Content-Type': 'text/plain'}, body: Buffer.from('the client went away\n')});
+      return;
+    }
     const child = spawn('git', ['http-backend'], {env: {
       ...kPlain, GIT_PROJECT_ROOT: root, GIT_HTTP_EXPORT_ALL: '1', PATH_INFO: pathInfo, QUERY_STRING: query,
       REQUEST_METHOD: request.method, CONTENT_TYPE: request.headers['content-type'] ?? '',

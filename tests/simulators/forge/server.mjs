@@ -1,5 +1,6 @@
 // One HTTPS listener for everything: git at /OWNER/REPO.git, the API at /api/v3 (or at / for a host named api.*), and the
 // tests' control at /_sim.
+import {rm} from 'node:fs/promises';
 import https from 'node:https';
 import * as git from './git.mjs';
 import {actions, control} from './control.mjs';
@@ -13,6 +14,8 @@ const kLogLimit = 100_000;
 
 export class ForgeServer {
   constructor({root, cert, key, contract = null}) {
+    this.root_ = root;
+    this.resets_ = 0;
     this.forge = new Forge(root);
     this.faults = new Faults();
     this.log = [];
@@ -20,6 +23,7 @@ export class ForgeServer {
     this.contract = contract;
     this.server_ = https.createServer({cert, key, keepAliveTimeout: 30_000}, (request, response) => {
       this.serve_(request, response).catch((error) => {
+        if (request.destroyed && error.code === 'ECONNRESET') return;  // the client went away, which clients may
         this.violations.push({side: 'simulator', message: error.stack});
         if (!response.headersSent) response.writeHead(500, {'content-type': 'text/plain'});
         response.end(`the simulator failed: ${error.message}\n`);
@@ -41,6 +45,16 @@ export class ForgeServer {
     const closed = new Promise((resolve) => this.server_.close(resolve));
     this.server_.closeAllConnections();
     await closed;
+  }
+
+  // As if just started, for the next test.
+  async reset() {
+    const old = this.forge.root;
+    this.faults.clear();
+    this.forge = new Forge(`${this.root_}-${++this.resets_}`);  // what still runs may end in the old place
+    this.log.length = 0;
+    this.violations.length = 0;
+    await rm(old, {recursive: true, force: true});
   }
 
   async serve_(request, response) {
