@@ -8,19 +8,16 @@ import {helmReleaseEvent, idOf, until} from './daemon.mjs';
 import {World, byPullRequest, kSecrets, pipeline} from './world.mjs';
 
 const kJournalCalls = 'fdatasync,fsync,pwrite64';
+const kStrace = ['strace', '-f', '--seccomp-bpf', '-qq', '-e', `trace=${kJournalCalls}`];
 // Every write of the journal with PROMOTIOND_E2E_DEEP=1, else some of them.
 const kDeep = process.env.PROMOTIOND_E2E_DEEP === '1';
-const kSome = 8;
-
-async function makeWorld() {
-  const world = await World.make();
-  await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge)));
-  return world;
-}
+const kSome = 6;
+const kAtOnce = 2;  // daemons killed at the same time, each in a world of its own
 
 async function inWorld(work) {
-  const world = await makeWorld();
+  const world = await World.make();
   try {
+    await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge)));
     await work(world);
   } finally {
     await world.end();
@@ -43,87 +40,54 @@ async function oneOfEverything(world) {
   await world.invariants();
 }
 
+// What one undisturbed promotion does: its requests up to the creation, and how many writes it makes on the thread that makes
+// the most of them, since strace counts by thread.
 let steps;
-before(async () => {
-  await inWorld(async (world) => {
-    await world.start();
-    await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
-    const requests = await world.forge.see('requests');
-    const until_ = requests.findIndex((entry) => entry.method === 'POST' && /\/pulls$/.test(entry.path));
-    steps = requests.slice(0, until_ + 1).map(({method, path: target}) => ({method, target}));
-  });
-});
+let writes;
+before(() => inWorld(async (world) => {
+  const trace = path.join(world.directory, 'trace');
+  await world.start({wrap: [...kStrace, '-o', trace]});
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  await world.daemon.stop();
+  const requests = await world.forge.see('requests');
+  const created = requests.findIndex((entry) => entry.method === 'POST' && /\/pulls$/.test(entry.path));
+  steps = requests.slice(0, created + 1).map(({method, path: target}) => ({method, target}));
+  const byThread = new Map();
+  for (const line of (await readFile(trace, 'utf8')).split('\n')) {
+    const [thread, call = ''] = line.split(/ +/);
+    if (/^(fdatasync|fsync|pwrite64)\(/.test(call)) byThread.set(thread, (byThread.get(thread) ?? 0) + 1);
+  }
+  writes = Math.max(0, ...byThread.values());
+}));
 
-test('kill: before and after every call to the forge, nothing is lost or done twice', async (context) => {
+test('kill: before and after every call to the forge, nothing is lost or done twice', {concurrency: kAtOnce}, async (context) => {
   assert.ok(steps.length >= 4, `fetch, push, list and create, but saw ${JSON.stringify(steps)}`);
-  for (const [index, {method, target}] of steps.entries()) {
-    for (const kind of ['hold', 'hold-answer']) {
-      await context.test(`${kind === 'hold' ? 'before' : 'after'} call ${index + 1}: ${method} ${target}`, () => inWorld(async (world) => {
-        await world.start();
-        await world.forge.do('fault', {kind, match: {}, skip: index});
-        const id = await world.deliver('1.0.1');
-        await until('the call', async () => await world.forge.see('held') === 1);
-        await world.daemon.kill();
-        await world.forge.do('clear-faults');
-        await world.start();
-        await world.daemon.inPhase(id, 'Pending');
-        await oneOfEverything(world);
-      }));
-    }
-  }
-});
-
-// How many of these calls one promotion makes, on the thread that makes the most of them: strace counts by thread.
-async function journalCalls() {
-  let most = 0;
-  await inWorld(async (world) => {
-    const trace = path.join(world.directory, 'trace');
-    await world.start({wrap: ['strace', '-f', '-qq', '-o', trace, '-e', `trace=${kJournalCalls}`]});
-    await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
-    await world.daemon.stop();
-    const byThread = new Map();
-    for (const line of (await readFile(trace, 'utf8')).split('\n')) {
-      if (!/^\d+ +(fdatasync|fsync|pwrite64)\(/.test(line)) continue;
-      const thread = line.split(' ')[0];
-      byThread.set(thread, (byThread.get(thread) ?? 0) + 1);
-    }
-    most = Math.max(0, ...byThread.values());
-  });
-  return most;
-}
-
-test('kill: at the writes of the journal, what was accepted is there and goes on', async (context) => {
-  const calls = await journalCalls();
-  assert.ok(calls > 0, 'the journal writes');
-  const stride = kDeep ? 1 : Math.max(1, Math.floor(calls / kSome));
-  for (let n = 1; n <= calls; n += stride) {
-    await context.test(`at write ${n} of ${calls}`, () => inWorld(async (world) => {
-      const wrap = ['strace', '-f', '-qq', '-o', '/dev/null', '-e', `trace=${kJournalCalls}`, '-e', `inject=${kJournalCalls}:signal=KILL:when=${n}`];
-      await world.start({wrap}).then(() => deliverOrDie(world)).catch(() => {});  // it may die while it starts
-      await Promise.race([world.daemon.exit, until('pending', async () => (await world.pulls()).length === 1, 20_000).catch(() => {})]);
-      await world.daemon.kill();
-      await world.start();
-      const id = await deliverAgain(world, '1.0.1');
-      await world.daemon.inPhase(id, 'Pending');
-      await oneOfEverything(world);
-    }));
-  }
-});
-
-async function deliverOrDie(world) {
-  await Promise.race([world.deliver('1.0.1'), world.daemon.exit]);
-}
-
-// Failpoints that the daemon offers in builds for tests, by name; none are needed for the two tests above.
-const kFailpoints = (process.env.PROMOTIOND_FAILPOINTS ?? '').split(',').filter(Boolean);
-for (const name of kFailpoints) {
-  test(`kill: at failpoint ${name}, nothing is lost or done twice`, () => inWorld(async (world) => {
-    await world.start({environment: {PROMOTIOND_FAILPOINT: `${name}:kill`}});
-    await deliverOrDie(world).catch(() => {});
-    assert.deepEqual(await world.daemon.exit, {code: null, signal: 'SIGKILL'});
+  const cases = steps.flatMap((step, index) => ['hold', 'hold-answer'].map((kind) => ({...step, index, kind})));
+  await Promise.all(cases.map(({kind, index, method, target}) => context.test(`${kind === 'hold' ? 'before' : 'after'} call ${index + 1}: ${method} ${target}`, () => inWorld(async (world) => {
     await world.start();
-    await world.daemon.inPhase(await deliverAgain(world, '1.0.1'), 'Pending');
+    await world.forge.do('fault', {kind, match: {}, skip: index});
+    const id = await world.deliver('1.0.1');
+    await until('the call', async () => await world.forge.see('held') === 1);
+    await world.daemon.kill();
+    await world.forge.do('clear-faults');
+    await world.start();
+    await world.daemon.inPhase(id, 'Pending');
     await oneOfEverything(world);
-  }));
-}
+  }))));
+});
 
+test('kill: at the writes of the journal, what was accepted is there and goes on', {concurrency: kAtOnce}, async (context) => {
+  assert.ok(writes > kSome, `the journal writes, but was seen to ${writes} times`);
+  const stride = kDeep ? 1 : (writes - 1) / (kSome - 1);  // the first and the last are among them
+  const cases = Array.from({length: kDeep ? writes : kSome}, (_, index) => Math.round(1 + index * stride));
+  await Promise.all(cases.map((n) => context.test(`at write ${n} of ${writes}`, () => inWorld(async (world) => {
+    await world.start({wrap: [...kStrace, '-o', '/dev/null', '-e', `inject=${kJournalCalls}:signal=KILL:when=${n}`]})
+      .then(() => Promise.race([world.deliver('1.0.1'), world.daemon.exit])).catch(() => {});  // it may die while it starts
+    await Promise.race([world.daemon.exit, until('pending', async () => (await world.pulls()).length === 1, 20_000).catch(() => {})]);
+    await world.daemon.kill();
+    await world.start();
+    const id = await deliverAgain(world, '1.0.1');
+    await world.daemon.inPhase(id, 'Pending');
+    await oneOfEverything(world);
+  }))));
+});

@@ -93,8 +93,9 @@ export class World {
     await world.forge.do('repositories', {owner: 'acme', name: 'fleet', files, collaborators: ['reviewer']});
     world.receiver = await Receiver.start({key: kSecrets.webhook});
     world.daemon = new Daemon({directory: world.directory, build: kBuild, config: {
-      promotions: {backoff: {first: '20ms', most: '200ms'}, observe: {every: '100ms', most: '300ms'}, retryAfterMost: '1s'},
-      ...config, server: {rateLimit: {requests: 0}, ...config.server},
+      ...config,
+      promotions: {backoff: {first: '20ms', most: '200ms'}, observe: {every: '100ms', most: '300ms'}, retryAfterMost: '1s', ...config.promotions},
+      server: {rateLimit: {requests: 0}, ...config.server},
     }});
     await world.daemon.prepare();
     await world.daemon.writeSecret('flux-system', 'forge', {token: kSecrets.forge, ...(trusted ? {caFile: world.forge.ca} : {})});
