@@ -16,8 +16,11 @@
 namespace promotiond::sdk::inline v1::gitops {
 namespace {
 
-constexpr int kRebuilds = 3;                     // when the base or the branch moves under us
-constexpr std::size_t kLargestDiff = 32u << 10;  // bytes kept in the details
+constexpr int kRebuilds = 3;  // when the base or the branch moves under us
+// Looked through for markers; what may be edited is smaller, so that a marked file in between is
+// refused by name instead of passed over.
+constexpr std::size_t kLargestSearched = 16u << 20;  // bytes
+constexpr std::size_t kLargestDiff = 32u << 10;      // bytes kept in the details
 const std::vector<std::string> kSuffixes{".yaml", ".yml"};
 
 // What the base branch would become.
@@ -126,12 +129,12 @@ private:
         const ManifestLimits limits;
         // The key rather than our own name: what is remembered per file then serves all Pipelines.
         const auto files = mirror_.files_holding(
-            prepared.base_head, '"' + std::string(kMarkerKey) + '"', kSuffixes, limits.bytes);
+            prepared.base_head, '"' + std::string(kMarkerKey) + '"', kSuffixes, kLargestSearched);
         if (!files) return Error(files.error());
         bool matched = false;
         for (const TreeFile& file : *files) {
             if (call_.cancelled()) return Error{ErrorKind::Cancelled, "asked to stop"};
-            auto content = mirror_.read(file.blob, limits.bytes);
+            auto content = mirror_.read(file.blob, kLargestSearched);
             if (!content) return context(std::move(content).error(), file.path);
             if (!mentions_any(*content, names)) continue;
             auto edited = set_marked_values(*content, names, promotion_.revision, limits);

@@ -110,13 +110,16 @@ Result<std::optional<ObjectId>> Mirror::remote_head(const std::string& branch) {
     if (at == fake::remote.branches.end()) return std::optional<ObjectId>();
     return std::optional(at->second);
 }
-Result<std::string> Mirror::read(const ObjectId& blob, std::size_t) {
+Result<std::string> Mirror::read(const ObjectId& blob, std::size_t limit_bytes) {
+    if (blob.size() > limit_bytes) return Error{ErrorKind::Invalid, "the file is too large"};
     return blob;  // a blob's id is its content here
 }
 Result<std::vector<TreeFile>> Mirror::files_holding(const ObjectId& commit, std::string_view text,
-                                                    const std::vector<std::string>&, std::size_t) {
+                                                    const std::vector<std::string>&,
+                                                    std::size_t limit_bytes) {
     std::vector<TreeFile> found;
     for (const auto& [path, content] : fake::remote.commits.at(commit).tree) {
+        if (content.size() > limit_bytes) continue;
         if (content.find(text) != std::string::npos) found.push_back({path, content, 0, false});
     }
     return found;

@@ -1,5 +1,6 @@
 #include "catch.hpp"
 #include "gitops_pull_request_fake.hpp"
+#include "promotiond/gitops/manifest.hpp"
 #include "promotiond/testing.hpp"
 
 using namespace fake;
@@ -246,4 +247,21 @@ TEST_CASE("pull request: a verb that is told to stop does so before its next eff
     scene.host.cancel();
     CHECK(scene.promote().code == PROMOTIOND_CANCELLED);
     CHECK(remote.pushes == 0);
+}
+
+TEST_CASE("pull request: a marked file that is too large to edit is refused by its name") {
+    Scene scene;
+    const std::string filler(ManifestLimits().bytes, '#');
+    remote.write("main", "prod/huge.yaml", manifest("1.0.0") + filler + "\n");
+    const Outcome outcome = scene.promote();
+    CHECK(outcome.code == PROMOTIOND_REJECTED);
+    CHECK_THAT(outcome.why, Catch::Contains("prod/huge.yaml") && Catch::Contains("the limit is"));
+    CHECK(remote.pushes == 0);
+}
+
+TEST_CASE("pull request: a large file with other people's markers is nobody's concern") {
+    Scene scene;
+    const std::string filler(ManifestLimits().bytes, '#');
+    remote.write("main", "dev/huge.yaml", "v: 1 # {\"$promotion\": \"other:app:dev\"}\n" + filler);
+    CHECK(scene.promote().code == PROMOTIOND_PENDING);
 }
