@@ -1,9 +1,24 @@
 // A promotiond of a given build with a configuration of its own in a temporary directory; for the benchmarks.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, mkdirSync, writeFileSync, rmSync, readFileSync } from 'node:fs';
+import { createServer, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
+
+// As the configuration comes: log level and all. So the ports are chosen here rather than read from the log.
+async function freePorts(count) {
+  const servers = await Promise.all([...Array(count)].map(() => new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject).listen(0, '127.0.0.1', () => resolve(server));
+  })));
+  const ports = servers.map((server) => server.address().port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+const isReady = (health) => new Promise((resolve) => {
+  get(`http://${health}/readyz`, { agent: false }, (answer) => answer.resume().on('end', () => resolve(answer.statusCode === 200))).on('error', () => resolve(false));
+});
 
 export class Daemon {
   // files: path below the directory -> content. extra: more configuration as YAML text.
@@ -16,32 +31,35 @@ export class Daemon {
       mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
       writeFileSync(path, text, { mode: 0o600 });
     }
-    writeFileSync(join(this.directory, 'promotiond.yaml'), `
-server: {listen: 127.0.0.1:0, health: 127.0.0.1:0, rateLimit: {requests: 0}}
-platform: {local: {pipelines: ./pipelines, secrets: ./secrets}}
-journal: {path: ./state/journal.db}
-strategies: {directory: ${join(build, 'strategies')}}
-log: {level: warn}
-${extra}`);
+    this.extra_ = extra;
   }
 
-  // Resolves with {listen, health, readyMs}; the log goes to <directory>/log.
+  configure_(listen, health) {
+    writeFileSync(join(this.directory, 'promotiond.yaml'), `
+server: {listen: ${listen}, health: ${health}, rateLimit: {requests: 0}}
+platform: {local: {pipelines: ./pipelines, secrets: ./secrets}}
+journal: {path: ./state/journal.db}
+strategies: {directory: ${join(this.build, 'strategies')}}
+log: {level: warn}
+${this.extra_}`);
+  }
+
+  // Resolves with {listen, health, readyMs}: the addresses, and how long after exec /readyz said yes.
   async start() {
+    const [listen, health] = (await freePorts(2)).map((port) => `127.0.0.1:${port}`);
+    this.configure_(listen, health);
     const began = process.hrtime.bigint();
-    this.process = spawn(join(this.build, 'bin', 'promotiond'), ['--config', join(this.directory, 'promotiond.yaml')], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, PROMOTIOND_LOG_LEVEL: 'info', PROMOTIOND_LOG_FORMAT: 'json' },
+    this.process = spawn(join(this.build, 'bin', 'promotiond'), ['--config', join(this.directory, 'promotiond.yaml')], { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.log = '';
+    this.process.stderr.on('data', (chunk) => {
+      if (this.log.length < 1 << 20) this.log += chunk;
     });
-    this.lines = [];
-    const ready = await new Promise((resolve, reject) => {
-      createInterface({ input: this.process.stderr }).on('line', (line) => {
-        if (this.lines.length < 1000) this.lines.push(line);
-        if (line.includes('"PROMO-0002"')) resolve(JSON.parse(line));
-      });
-      this.process.on('exit', (code) => reject(new Error(`promotiond ended with ${code}:\n${this.lines.join('\n')}`)));
-    });
-    this.process.removeAllListeners('exit');
-    return { listen: ready.listen, health: ready.health, readyMs: Number(process.hrtime.bigint() - began) / 1e6 };
+    this.ended_ = new Promise((resolve) => this.process.on('exit', resolve));
+    while (!(await isReady(health))) {
+      if (this.process.exitCode !== null) throw new Error(`promotiond ended with ${this.process.exitCode}:\n${this.log}`);
+      await pause(2);
+    }
+    return { listen, health, readyMs: Number(process.hrtime.bigint() - began) / 1e6 };
   }
 
   // Kilobytes, e.g. of VmRSS or VmHWM.
@@ -57,9 +75,8 @@ ${extra}`);
   }
 
   async stop() {
-    const ended = new Promise((resolve) => this.process.on('exit', resolve));
     this.process.kill('SIGTERM');
-    const code = await ended;
+    const code = await this.ended_;
     rmSync(this.directory, { recursive: true, force: true });
     return code;
   }
