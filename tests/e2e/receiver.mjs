@@ -4,7 +4,7 @@ import http from 'node:http';
 
 export class Receiver {
   deliveries = [];
-  answers = [];  // statuses for the next deliveries; empty = 204
+  answers = [];  // {status, headers} or {hang: true} for the next deliveries; empty = 204
 
   static async start({key} = {}) {
     const receiver = new Receiver();
@@ -16,8 +16,8 @@ export class Receiver {
         method: request.method, path: request.url, headers: request.headers, text: body.toString('utf8'),
         genuine: key === undefined ? null : genuine(key, body, request.headers['x-signature']),
       });
-      const {status = 204, headers = {}} = receiver.answers.shift() ?? {};
-      response.writeHead(status, headers).end();
+      const {status = 204, headers = {}, hang = false} = receiver.answers.shift() ?? {};
+      if (!hang) response.writeHead(status, headers).end();
     });
     await new Promise((resolve) => { receiver.server_.listen(0, '127.0.0.1', resolve); });
     receiver.url = `http://127.0.0.1:${receiver.server_.address().port}/promotions`;
