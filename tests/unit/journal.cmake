@@ -1,1 +1,2 @@
-promotiond_test(journal SOURCES journal_test.cpp LINKS promotiond::journal LABELS unit)
+promotiond_test(journal SOURCES journal_fault_test.cpp journal_test.cpp
+    LINKS promotiond::journal SQLite::SQLite3 LABELS unit)
