@@ -3,6 +3,7 @@
 #include <Poco/Dynamic/Var.h>
 #include <Poco/Exception.h>
 #include <Poco/JSON/Parser.h>
+#include <Poco/URI.h>
 
 #include <algorithm>
 #include <charconv>
@@ -58,27 +59,48 @@ std::string repository_of(const Object& side) {
     return repo.isNull() ? std::string() : lower(text(*repo, "full_name"));
 }
 
+// By the parts of the address: in https://github.com:x@elsewhere/ the first name is a user.
 bool is_link_to(const std::string& url, const Site& site) {
-    const std::string start = "https://" + site.host;
-    const std::string found = lower(url);
-    if (!found.starts_with(start) || found.size() == start.size()) return false;
-    const char next = found[start.size()];
-    if (next != '/' && next != ':') return false;
-    return std::all_of(url.begin(), url.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+    if (!std::all_of(url.begin(), url.end(), [](char c) { return c > 0x20 && c < 0x7F; })) {
+        return false;
+    }
+    try {
+        const Poco::URI parts(url);
+        return parts.getScheme() == "https" && parts.getUserInfo().empty() &&
+               lower(parts.getHost()) == site.host && url.find('\\') == std::string::npos;
+    } catch (const Poco::Exception&) {
+        return false;
+    }
 }
 
 std::uint64_t number_of(const Object& object) {
     const auto value = object.get("number");
-    if (!value.isInteger()) return 0;
+    if (!value.isInteger() || value.isBoolean()) return 0;
     const auto number = value.convert<Poco::Int64>();
     return number > 0 ? static_cast<std::uint64_t>(number) : 0;
 }
 
-PullRequestState state_of(const Object& object) {
+std::optional<PullRequestState> state_of(const Object& object) {
     if (truth(object, "merged") || !text(object, "merged_at").empty()) {
         return PullRequestState::Merged;
     }
-    return text(object, "state") == "open" ? PullRequestState::Open : PullRequestState::Closed;
+    const std::string state = text(object, "state");
+    if (state == "open") return PullRequestState::Open;
+    if (state == "closed") return PullRequestState::Closed;
+    return std::nullopt;
+}
+
+// One member of each object in a list; what has none is passed over.
+std::vector<std::string> each(const Object& object, const std::string& list,
+                              const std::string& member) {
+    std::vector<std::string> out;
+    const auto array = object.getArray(list);
+    for (std::size_t i = 0; !array.isNull() && i < array->size(); ++i) {
+        const auto entry = array->getObject(static_cast<unsigned>(i));
+        if (entry.isNull()) continue;
+        if (auto one = text(*entry, member); !one.empty()) out.push_back(std::move(one));
+    }
+    return out;
 }
 
 Result<PullRequest> to_pull_request(const Object& object, const Site& site) {
@@ -103,24 +125,27 @@ Result<PullRequest> to_pull_request(const Object& object, const Site& site) {
     request.base_branch = text(*base, "ref");
     request.title = text(object, "title");
     request.body = text(object, "body");
-    request.state = state_of(object);
+    const auto state = state_of(object);
+    if (!state) return bad_answer("a pull request that is neither open nor closed");
+    request.state = *state;
     request.draft = truth(object, "draft");
     request.auto_merge = !object.isNull("auto_merge");
     request.node_id = text(object, "node_id");
     request.merge_commit_sha = text(object, "merge_commit_sha");
-    if (const auto labels = object.getArray("labels"); !labels.isNull()) {
-        for (std::size_t i = 0; i < labels->size(); ++i) {
-            const auto label = labels->getObject(static_cast<unsigned>(i));
-            if (!label.isNull()) request.labels.push_back(text(*label, "name"));
-        }
-    }
+    request.labels = each(object, "labels", "name");
+    request.reviewers = each(object, "requested_reviewers", "login");
+    request.team_reviewers = each(object, "requested_teams", "slug");
+    request.assignees = each(object, "assignees", "login");
     return request;
 }
 
+// The token goes before anything is cut, so that no part of it is left at the end.
 std::string words(std::string_view raw, std::string_view token) {
-    std::string out(raw.substr(0, 4 * kLongestWords));
-    for (std::size_t at = 0; !token.empty() && (at = out.find(token)) != std::string::npos;) {
-        out.replace(at, token.size(), "***");
+    std::string out;
+    while (!raw.empty() && out.size() < kLongestWords) {
+        const bool secret = !token.empty() && raw.starts_with(token);
+        out += secret ? "***" : std::string(1, raw.front());
+        raw.remove_prefix(secret ? token.size() : 1);
     }
     out.resize(std::min(out.size(), kLongestWords));
     for (char& c : out) {
@@ -129,11 +154,12 @@ std::string words(std::string_view raw, std::string_view token) {
     return out;
 }
 
-// message, then each of errors[], which are objects or plain strings.
+// message, then errors: a string, or a list of objects and strings.
 std::string said(std::string_view body) {
     try {
         const auto root = parse(body).extract<Object::Ptr>();
         std::string out = text(*root, "message");
+        if (const auto plain = text(*root, "errors"); !plain.empty()) out += "; " + plain;
         const auto errors = root->getArray("errors");
         for (std::size_t i = 0; !errors.isNull() && i < errors->size(); ++i) {
             const auto entry = errors->get(static_cast<unsigned>(i));
@@ -178,7 +204,8 @@ bool is_throttle(const sdk::HttpResponse& response, const std::string& message) 
     if (response.code != 403) return false;
     return response.header("x-ratelimit-remaining") == "0" ||
            !response.header("retry-after").empty() ||
-           lower(message).find("rate limit") != std::string::npos;
+           lower(message).find("rate limit") != std::string::npos ||
+           lower(message).find("abuse detection") != std::string::npos;  // older Enterprise Server
 }
 
 ErrorKind kind_of(int code, const std::string& message) {
@@ -244,6 +271,24 @@ Result<std::optional<PullRequest>> pick_pull_request(std::string_view json, cons
             if (request->state == PullRequestState::Open) return std::optional(*std::move(request));
         }
         return std::optional<PullRequest>();
+    } catch (const Poco::Exception&) {
+        return bad_answer("not JSON, or cut off");
+    }
+}
+
+Result<std::vector<std::string>> read_reviewers(std::string_view json) {
+    try {
+        const auto root = parse(json);
+        if (root.type() != typeid(Poco::JSON::Array::Ptr)) return bad_answer("no list of reviews");
+        const auto list = root.extract<Poco::JSON::Array::Ptr>();
+        std::vector<std::string> out;
+        for (std::size_t i = 0; i < list->size(); ++i) {
+            const auto review = list->getObject(static_cast<unsigned>(i));
+            if (review.isNull()) return bad_answer("no list of reviews");
+            const auto user = review->getObject("user");  // null for a deleted account
+            if (!user.isNull()) out.push_back(text(*user, "login"));
+        }
+        return out;
     } catch (const Poco::Exception&) {
         return bad_answer("not JSON, or cut off");
     }

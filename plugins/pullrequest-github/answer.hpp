@@ -20,6 +20,9 @@ namespace promotiond::github {
 [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> pick_pull_request(
     std::string_view json, const Site& site, const std::string& head, const std::string& base);
 
+// The logins of a list of reviews.
+[[nodiscard]] sdk::Result<std::vector<std::string>> read_reviewers(std::string_view json);
+
 // The error that an answer outside of 2xx stands for. Its message holds GitHub's own words, cut,
 // in one line and without the token.
 [[nodiscard]] sdk::Error read_problem(const sdk::HttpResponse& response, std::string_view token,

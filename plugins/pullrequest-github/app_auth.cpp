@@ -23,12 +23,23 @@ using sdk::Result;
 using sdk::Secret;
 using Object = Poco::JSON::Object;
 
-constexpr std::chrono::minutes kMargin{5};  // before the expiry, in which no work is begun
-constexpr std::size_t kMostCached = 1000;   // tokens; one per repository at most
+constexpr std::chrono::minutes kMargin{5};     // before the expiry, in which no work is begun
+constexpr std::chrono::hours kLongestLife{1};  // GitHub's own rule, whatever an answer says
+constexpr std::size_t kMostCached = 1000;      // tokens; one per repository at most
 
 bool is_number(const std::string& text) {
     return !text.empty() && text.size() <= 18 &&
            std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// 2026-11-21T05:00:00 and a zone; Poco's parser takes any text for some time.
+bool is_time(const std::string& text) {
+    constexpr std::string_view kShape = "0000-00-00T00:00:00";
+    const auto fits = [](char shape, char c) {
+        return shape == '0' ? c >= '0' && c <= '9' : c == shape;
+    };
+    return text.size() > kShape.size() &&
+           std::equal(kShape.begin(), kShape.end(), text.begin(), fits);
 }
 
 Result<std::string> installation_of(const sdk::Call& call, const Site& site, const Access& as_app) {
@@ -41,7 +52,8 @@ Result<std::string> installation_of(const sdk::Call& call, const Site& site, con
     try {
         Poco::JSON::Parser parser;
         const auto id = parser.parse(response->body).extract<Object::Ptr>()->get("id");
-        if (id.isInteger() && id.convert<Poco::Int64>() > 0) return id.toString();
+        if (id.isInteger() && !id.isBoolean() && id.convert<Poco::Int64>() > 0)
+            return id.toString();
     } catch (const Poco::Exception&) {
         // told below
     }
@@ -102,14 +114,18 @@ Result<Secret> AppTokens::token(const sdk::Call& call, const Site& site, const A
         Poco::JSON::Parser parser;
         const auto root = parser.parse(response->body).extract<Object::Ptr>();
         Secret token(root->getValue<std::string>("token"));
+        const auto expiry = root->getValue<std::string>("expires_at");
+        if (!is_time(expiry) || token.empty()) {
+            return Error{ErrorKind::Transient, doing + ": bad answer"};
+        }
         int zone = 0;
-        const auto expires = Poco::DateTimeParser::parse(
-            Poco::DateTimeFormat::ISO8601_FORMAT, root->getValue<std::string>("expires_at"), zone);
-        if (token.empty()) return Error{ErrorKind::Transient, doing + ": bad answer"};
+        auto expires =
+            Poco::DateTimeParser::parse(Poco::DateTimeFormat::ISO8601_FRAC_FORMAT, expiry, zone);
+        expires.makeUTC(zone);
         if (cached_.size() >= kMostCached) cached_.clear();
-        cached_[slot] = {token.duplicate(),
-                         std::chrono::sys_time<std::chrono::milliseconds>(
-                             std::chrono::seconds(expires.timestamp().epochTime()))};
+        const std::chrono::sys_time<std::chrono::milliseconds> told(
+            std::chrono::seconds(expires.timestamp().epochTime()));
+        cached_[slot] = {token.duplicate(), std::min(told, call.now() + kLongestLife)};
         return token;
     } catch (const Poco::Exception&) {
         return Error{ErrorKind::Transient, doing + ": bad answer"};

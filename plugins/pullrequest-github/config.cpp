@@ -93,6 +93,7 @@ Result<Config> read_config(std::string_view config_json, std::string_view settin
         request.options.team_reviewers = names(*config, "teamReviewers");
         request.options.assignees = names(*config, "assignees");
         request.options.draft = config->optValue("draft", false);
+        request.options.mark_ready = config->has("draft") && !request.options.draft;
         request.options.auto_merge = config->optValue("autoMerge", false);
         request.options.merge_method = text(*config, "mergeMethod", "merge");
         read_author(*settings, request);

@@ -1,7 +1,7 @@
 #include "github.hpp"
 
 #include <Poco/Exception.h>
-#include <Poco/JSON/Parser.h>
+#include <Poco/JSON/Object.h>
 #include <Poco/URI.h>
 
 #include <algorithm>
@@ -18,12 +18,10 @@ using sdk::ErrorKind;
 using sdk::HttpResponse;
 using sdk::Result;
 using sdk::gitops::PullRequest;
-using sdk::gitops::PullRequestOptions;
 using sdk::gitops::PullRequestText;
 using Object = Poco::JSON::Object;
 
 constexpr std::uint64_t kLargestAnswer = 8u << 20;  // bytes: a page of 100 pull requests
-constexpr std::size_t kMostAssignees = 10;          // GitHub's own limit
 
 std::string text_of(const Object& object) {
     std::ostringstream out;
@@ -37,17 +35,21 @@ std::string encoded(const std::string& text) {
     return out;
 }
 
-Poco::JSON::Array array_of(const std::vector<std::string>& names) {
-    Poco::JSON::Array array;
-    for (const auto& name : names) array.add(name);
-    return array;
-}
-
 bool is_name(const std::string& text) {
     const bool letters = std::all_of(text.begin(), text.end(), [](unsigned char c) {
         return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
     });
     return letters && !text.empty() && text != "." && text != "..";
+}
+
+// No user, which would be a password on the way to logs, no query, and a host to ask.
+bool is_api_address(const std::string& url) {
+    constexpr std::string_view kScheme = "https://";
+    if (!url.starts_with(kScheme) || url.size() == kScheme.size()) return false;
+    if (std::isalnum(static_cast<unsigned char>(url[kScheme.size()])) == 0) return false;
+    return std::all_of(url.begin(), url.end(), [](char c) {
+        return c > 0x20 && c < 0x7F && c != '@' && c != '?' && c != '#' && c != '\\';
+    });
 }
 
 // host[:port] and path of the three spellings of a repository's address.
@@ -70,9 +72,10 @@ void set_api(Site& site, const std::string& authority, const std::string& api_ur
         site.api = api_url;
         while (site.api.ends_with('/')) site.api.pop_back();
         // Enterprise Server has REST below /api/v3 and GraphQL beside it.
-        const bool versioned = site.api.ends_with("/v3");
-        site.graphql = site.api.substr(0, site.api.size() - (versioned ? 3 : 0));
-        site.graphql += versioned ? "graphql" : "/graphql";
+        constexpr std::string_view kVersion = "/v3";
+        const bool versioned = site.api.ends_with(kVersion);
+        site.graphql =
+            site.api.substr(0, site.api.size() - (versioned ? kVersion.size() : 0)) + "/graphql";
     } else if (site.host == "github.com") {
         site.api = "https://api.github.com";
         site.graphql = site.api + "/graphql";
@@ -102,12 +105,17 @@ Result<Site> site_of(const std::string& url, const std::string& api_url) {
         return Error{ErrorKind::Invalid,
                      "url \"" + url + "\" is not https://HOST/OWNER/REPOSITORY"};
     }
-    if (!api_url.empty() && !api_url.starts_with("https://")) {
-        return Error{ErrorKind::Invalid, "apiUrl must begin with https://"};
+    if (!api_url.empty() && !is_api_address(api_url)) {
+        return Error{ErrorKind::Invalid,
+                     "the API's address (apiUrl, or githubAppBaseURL in the secret) is not "
+                     "https://HOST/PATH"};
     }
     site.host = authority.substr(0, authority.find(':'));
     std::transform(site.host.begin(), site.host.end(), site.host.begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    // Where ssh goes through port 443 it has a host of its own (docs.github.com, "Using SSH over
+    // the HTTPS port", 2026-11).
+    if (site.host == "ssh.github.com") site.host = "github.com";
     // The port of an ssh address says nothing about the API's.
     set_api(site, url.starts_with("https://") ? authority : site.host, api_url);
     return site;
@@ -178,6 +186,7 @@ Result<PullRequest> GitHub::create(const std::string& head, const std::string& b
     if (request && (request->head_branch != head || request->base_branch != base)) {
         return Error{ErrorKind::Transient, doing + ": bad answer: it has other branches"};
     }
+    if (request) created_ = request->number;
     return request;
 }
 
@@ -211,103 +220,6 @@ Result<std::optional<PullRequest>> GitHub::by_number(std::uint64_t number,
         return Error{ErrorKind::Transient, doing + ": bad answer: it has another number"};
     }
     return std::optional(*std::move(found));
-}
-
-void GitHub::add_names(const std::string& path,
-                       const std::map<std::string, std::vector<std::string>>& names,
-                       const std::string& doing, std::vector<std::string>& warnings) {
-    Object body;
-    for (const auto& [key, list] : names) {
-        if (!list.empty()) body.set(key, array_of(list));
-    }
-    if (body.size() == 0) return;
-    const auto response = send("POST", path, text_of(body), doing);
-    if (!response) warnings.push_back(response.error().message);
-}
-
-Result<std::vector<std::string>> GitHub::apply(const PullRequest& existing,
-                                               const PullRequestOptions& options) {
-    std::vector<std::string> warnings;
-    const std::string number = std::to_string(existing.number);
-    const std::string issue = "/repos/" + site_.owner + "/" + site_.repo + "/issues/" + number;
-    std::vector<std::string> labels;
-    for (const auto& label : options.labels) {
-        const auto& there = existing.labels;
-        if (std::find(there.begin(), there.end(), label) == there.end()) labels.push_back(label);
-    }
-    add_names(issue + "/labels", {{"labels", labels}}, "cannot add labels", warnings);
-    add_names(pulls() + "/" + number + "/requested_reviewers",
-              {{"reviewers", options.reviewers}, {"team_reviewers", options.team_reviewers}},
-              "cannot ask for reviews", warnings);
-    std::vector<std::string> assignees = options.assignees;
-    assignees.resize(std::min(assignees.size(), kMostAssignees));
-    add_names(issue + "/assignees", {{"assignees", assignees}}, "cannot assign", warnings);
-    if (options.auto_merge && !existing.auto_merge && !existing.draft) {
-        if (auto done = merge_when_allowed(existing, options.merge_method); !done) {
-            warnings.push_back(done.error().message);
-        }
-    }
-    return warnings;
-}
-
-Result<std::string> GitHub::graphql(const std::string& query,
-                                    const std::map<std::string, std::string>& values,
-                                    const std::string& member, const std::string& doing) {
-    Object variables;
-    for (const auto& [key, value] : values) variables.set(key, value);
-    Object body;
-    body.set("query", query);
-    body.set("variables", variables);
-    sdk::HttpRequest request;
-    request.method = "POST";
-    request.url = site_.graphql;
-    request.body = text_of(body);
-    const auto response = exchange(call_, access_, std::move(request), doing);
-    if (!response) return Error(response.error());
-    try {
-        Poco::JSON::Parser parser;
-        const auto root = parser.parse(response->body).extract<Object::Ptr>();
-        // GraphQL says what went wrong with HTTP 200.
-        if (const auto errors = root->getArray("errors"); !errors.isNull() && errors->size() > 0) {
-            HttpResponse problem;
-            problem.code = 422;
-            problem.body = response->body;
-            return context(read_problem(problem, access_.token.reveal(), call_.now()), doing);
-        }
-        if (member.empty()) return std::string();
-        const auto data = root->getObject("data");
-        const auto found = data.isNull() ? data : data->getObject("node");
-        return found.isNull() ? std::string() : found->optValue<std::string>(member, {});
-    } catch (const Poco::Exception&) {
-        return Error{ErrorKind::Transient, doing + ": bad answer"};
-    }
-}
-
-// Auto-merge can be scheduled only while something is in the way; what is clean is merged at once.
-Result<void> GitHub::merge_when_allowed(const PullRequest& existing, const std::string& method) {
-    const std::string doing = "cannot merge automatically";
-    const auto state =
-        graphql("query($id: ID!) { node(id: $id) { ... on PullRequest { mergeStateStatus } } }",
-                {{"id", existing.node_id}}, "mergeStateStatus", doing);
-    if (!state) return Error(state.error());
-    if (*state == "CLEAN" || *state == "HAS_HOOKS") {
-        Object body;
-        body.set("sha", existing.head_sha);
-        body.set("merge_method", method);
-        const auto merged = send("PUT", pulls() + "/" + std::to_string(existing.number) + "/merge",
-                                 text_of(body), doing);
-        if (!merged) return Error(merged.error());
-        return {};
-    }
-    std::string upper = method;
-    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    const auto scheduled = graphql(
-        "mutation($id: ID!, $method: PullRequestMergeMethod!, $head: GitObjectID!) { "
-        "enablePullRequestAutoMerge(input: {pullRequestId: $id, mergeMethod: $method, "
-        "expectedHeadOid: $head}) { clientMutationId } }",
-        {{"id", existing.node_id}, {"method", upper}, {"head", existing.head_sha}}, "", doing);
-    if (!scheduled) return Error(scheduled.error());
-    return {};
 }
 
 }  // namespace promotiond::github

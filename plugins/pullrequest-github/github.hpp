@@ -11,6 +11,7 @@
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -68,6 +69,9 @@ private:
                                                       const std::string& doing);
     [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> read(const sdk::HttpResponse& response,
                                                              const std::string& doing);
+    void ask_for_reviews(const sdk::gitops::PullRequest& existing,
+                         const sdk::gitops::PullRequestOptions& options,
+                         std::vector<std::string>& warnings);
     // A warning, or nothing when all names are there.
     void add_names(const std::string& path,
                    const std::map<std::string, std::vector<std::string>>& names,
@@ -83,6 +87,7 @@ private:
     const sdk::Call& call_;
     Site site_;
     Access access_;
+    std::uint64_t created_ = 0;  // the pull request made by this object, which nobody has seen yet
 };
 
 }  // namespace promotiond::github

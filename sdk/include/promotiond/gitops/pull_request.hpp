@@ -36,6 +36,9 @@ struct PullRequest {
     bool draft = false;
     bool auto_merge = false;
     std::vector<std::string> labels;
+    std::vector<std::string> reviewers;       // asked, and not done yet
+    std::vector<std::string> team_reviewers;  // likewise
+    std::vector<std::string> assignees;
     std::string node_id;           // the forge's own handle, if it has one
     std::string merge_commit_sha;  // when merged
     std::string etag;              // of the answer, for a conditional look
@@ -48,11 +51,12 @@ struct PullRequestText {
 
 // Options beyond the shipped fields; all optional in the config under `pullRequest`.
 struct PullRequestOptions {
-    std::vector<std::string> labels;
-    std::vector<std::string> reviewers;
-    std::vector<std::string> team_reviewers;
-    std::vector<std::string> assignees;
-    bool draft = false;
+    std::vector<std::string> labels = {};
+    std::vector<std::string> reviewers = {};
+    std::vector<std::string> team_reviewers = {};
+    std::vector<std::string> assignees = {};
+    bool draft = false;       // opened as one
+    bool mark_ready = false;  // a draft that is open already is made ready for review
     bool auto_merge = false;
     std::string merge_method = "merge";  // merge, squash, rebase
 };

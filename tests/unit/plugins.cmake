@@ -1,0 +1,8 @@
+set(github ${CMAKE_CURRENT_LIST_DIR}/plugin_github)
+promotiond_test(plugin_github
+    SOURCES ${github}_test.cpp ${github}_options_test.cpp ${github}_app_test.cpp ${github}_config_test.cpp
+            ${PROJECT_SOURCE_DIR}/plugins/pullrequest-github/strategy.cpp
+    LINKS pullrequest_github_parts promotiond::gitops Poco::JSON Poco::JWT Poco::Crypto
+    LABELS unit)
+# The entry is compiled in, with the schema that the plugin's build makes for it.
+target_include_directories(test_plugin_github PRIVATE ${PROJECT_BINARY_DIR}/plugins/pullrequest-github)
