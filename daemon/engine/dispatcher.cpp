@@ -75,8 +75,9 @@ Result<strategy::Request> Engine::State::request_for(const model::Pipeline& pipe
 void Engine::State::plan(const model::Promotion& promotion, milliseconds interval) {
     const bool queued = promotion.phase == Phase::Queued;
     if (!queued && promotion.phase != Phase::Pending) return;
+    // The longest wait that backoff() gives; longer is a wall clock that jumped.
     const auto ahead = std::clamp<milliseconds>(promotion.not_before - clock.now(), milliseconds{0},
-                                                options.retry_after_most);
+                                                options.retry_after_most + options.backoff_first);
     if (queued) {
         schedule_.plan({promotion.scope, promotion.id, Work::Promote}, clock.steady_now() + ahead);
         return;
@@ -88,12 +89,16 @@ void Engine::State::plan(const model::Promotion& promotion, milliseconds interva
 }
 
 void Engine::State::stage_due(Turn& turn) {
+    while (auto slot = next_due(turn.launches.size())) stage_slot(turn, std::move(*slot));
+}
+
+// Nothing while the engine stops, the journal fails, or every worker has a call.
+std::optional<Slot> Engine::State::next_due(std::size_t launching) {
+    const bool unwritable = retry_commit_ && *retry_commit_ > clock.steady_now();
+    if (cancel_calls_ || unwritable) return std::nullopt;
+    if (calls_.size() + launching >= options.workers) return std::nullopt;
     schedule_.advance(clock.steady_now());
-    while (calls_.size() + turn.launches.size() < options.workers) {
-        auto slot = schedule_.take();
-        if (!slot) return;
-        stage_slot(turn, std::move(*slot));
-    }
+    return schedule_.take();
 }
 
 void Engine::State::stage_slot(Turn& turn, Slot slot) {

@@ -12,41 +12,16 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kCommitRetryFirst{200};
-constexpr milliseconds kCheckpointAfter{1'000};
 constexpr milliseconds kStuckTurn{30'000};
+// No sleep is longer while something is owed: the age of the oldest promotion is told anew.
+constexpr milliseconds kLookAround{60'000};
 constexpr int kLastTries = 3;  // commits that may fail while stopping
-
-double seconds(milliseconds time) { return std::chrono::duration<double>(time).count(); }
 
 Error stopping_error() {
     return {.kind = ErrorKind::Transient, .message = "the daemon is stopping; try again soon"};
 }
 
 }  // namespace
-
-Meters::Meters(Metrics& metrics)
-    : seconds(metrics.histogram("promotiond_promotion_seconds",
-                                "From the decision to Succeeded or Failed",
-                                {1, 5, 30, 60, 300, 1800, 3600, 21600, 86400})),
-      commit(metrics.histogram("promotiond_journal_commit_seconds", "Durable commits of a batch",
-                               {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5})),
-      errors(metrics.counter("promotiond_journal_errors_total", "Commits that failed")),
-      depth(metrics.gauge("promotiond_queue_depth", "Signals that wait for the engine")),
-      oldest(metrics.gauge("promotiond_oldest_unfinished_seconds",
-                           "Age of the oldest promotion that is not finished")) {
-    for (const auto verdict :
-         {decision::Verdict::Promote, decision::Verdict::Hold, decision::Verdict::Ignore}) {
-        events[static_cast<std::size_t>(verdict)] =
-            &metrics.counter("promotiond_events_total", "Events decided, by verdict",
-                             {{"verdict", std::string(name_of(verdict))}});
-    }
-    for (const auto phase : model::kPhases) {
-        phases[static_cast<std::size_t>(phase)] =
-            &metrics.gauge("promotiond_promotions", "Promotions in memory, by phase",
-                           {{"phase", std::string(name_of(phase))}});
-    }
-}
 
 Engine::State::State(Options chosen, journal::Journal& durable, std::shared_ptr<Carrier> by,
                      const Clock& time, Metrics& registry, platform::StatusSink* sink)
@@ -67,8 +42,7 @@ Result<void> Engine::State::load() {
         for (auto& [place, list] : history.promotions) {
             for (auto& promotion : list) {
                 slim(promotion);
-                ++phases_[static_cast<std::size_t>(promotion.phase)];
-                if (unfinished(promotion.phase)) unfinished_.insert(promotion.created);
+                meters_.enter(promotion, std::nullopt);
             }
         }
         all[name] = std::make_shared<model::History>(std::move(history));
@@ -91,6 +65,7 @@ Result<void> Engine::State::load() {
     }
     if (auto written = journal.commit(turn.stage.batch()); !written) return written;
     settle(turn);
+    meters_.look_at(clock.now());
     return {};
 }
 
@@ -114,8 +89,9 @@ std::optional<SteadyTime> Engine::State::next_wake() const {
     };
     if (calls_.size() < options.workers) sooner(schedule_.next_timer());
     sooner(retry_commit_);
+    if (meters_.any_unfinished()) sooner(clock.steady_now() + kLookAround);
     sooner(checkpoint_);
-    sooner(cancel_calls_);
+    if (!calls_cancelled_) sooner(cancel_calls_);
     for (const auto& [id, waiting] : waiters_) {
         for (const auto& waiter : waiting) sooner(waiter.deadline);
     }
@@ -129,7 +105,7 @@ bool Engine::State::wait(std::deque<Signal>& taken) {
     turn_began = {};
     const auto ready = [this] { return !inbox.empty() || poked || (stopping && !cancel_calls_); };
     if (next) {
-        const auto left = *next - clock.steady_now();
+        const auto left = std::min<SteadyTime::duration>(*next - clock.steady_now(), kLookAround);
         if (left.count() > 0) changed.wait_for(held, left, ready);
     } else {
         changed.wait(held, ready);
@@ -156,142 +132,32 @@ void Engine::State::run() {
     std::deque<Signal> taken;
     while (wait(taken)) {
         const SteadyTime now = clock.steady_now();
-        if (cancel_calls_ && *cancel_calls_ <= now) {
+        if (cancel_calls_ && *cancel_calls_ <= now && !calls_cancelled_) {
             for (auto& [number, call] : calls_) call.stop.request_stop();
-            cancel_calls_ = SteadyTime::max();
+            calls_cancelled_ = true;
         }
         take_turn(std::exchange(taken, {}));
         if (checkpoint_ && *checkpoint_ <= now) idle();
     }
     workers_.join();
+    answer_waiters(SteadyTime::max());
 }
 
-void Engine::State::take_turn(std::deque<Signal> signals) {
-    Turn turn(views);
-    for (auto& returned : std::exchange(unwritten_, {})) {
-        turn.returned.push_back(std::move(returned));
-        stage_returned(turn, turn.returned.back());
-    }
-    for (auto& signal : signals) {
-        std::visit([&](auto& kind) { handle(turn, std::move(kind)); }, signal);
-    }
-    const bool may_work = !cancel_calls_ && !(retry_commit_ && *retry_commit_ > clock.steady_now());
-    if (may_work) stage_due(turn);
-    commit(turn);
-    if (!waiters_.empty()) answer_waiters();
-    const auto age = unfinished_.empty() ? milliseconds{0} : clock.now() - *unfinished_.begin();
-    meters_.oldest.set(seconds(age));
-}
-
-void Engine::State::commit(Turn& turn) {
-    const auto began = std::chrono::steady_clock::now();
-    const bool probing =
-        retry_commit_ && turn.stage.batch().empty() && *retry_commit_ <= clock.steady_now();
-    auto written = probing ? journal.probe() : journal.commit(turn.stage.batch());
-    if (!written) return failed(turn, written.error());
-    if (!turn.stage.batch().empty() || probing) {
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-        meters_.commit.observe(took.count());
-        checkpoint_ = clock.steady_now() + kCheckpointAfter;
-        if (retry_commit_) {
-            log::info("PROMO-2003", "the journal takes writes again");
-            retry_commit_.reset();
-            const std::lock_guard held(mutex);
-            failing.reset();
-        }
-    }
-    settle(turn);
-}
-
-// The batch is durable: make it the state, answer, and begin what was staged.
-void Engine::State::settle(Turn& turn) {
-    views.publish(turn.stage.changed());
-    for (const auto& step : turn.stage.batch().steps) {
-        const auto& promotion = step.promotion;
-        count(step.transition, promotion);
-        const bool gone = promotion.phase == model::Phase::Superseded ||
-                          promotion.phase == model::Phase::Cancelled;
-        if (gone) {
-            schedule_.drop(promotion.scope);
-            for (auto& [number, call] : calls_) {
-                if (call.slot.id == promotion.id) call.stop.request_stop();
-            }
-        }
-        const auto* last = turn.stage.find(promotion.scope, promotion.id);
-        if (last != nullptr && last->phase == promotion.phase) plan(promotion);
-        if (status != nullptr) status->publish(promotion);
-    }
-    for (auto& slot : turn.again) {
-        const auto due = clock.steady_now() + slot.interval;
-        const auto* current = turn.stage.find(slot.scope, slot.id);
-        if (current != nullptr && current->phase == model::Phase::Pending) {
-            schedule_.plan(std::move(slot), due);
-        }
-    }
-    for (auto& answer : turn.answers) answer(nullptr);
-    for (auto& staged : turn.launches) launch(std::move(staged));
-}
-
-// Nothing of the batch happened. What strategies said is kept and staged again; what was to begin
-// waits for the journal.
-void Engine::State::failed(Turn& turn, const Error& error) {
-    meters_.errors.add();
-    if (cancel_calls_) ++last_tries_;
-    if (!retry_commit_) {
-        log::error("PROMO-2001", "the journal cannot be written; signals are refused until it can",
-                   {{"err", error.message}});
-    }
-    const auto pause = kCommitRetryFirst;
-    retry_commit_ = clock.steady_now() + pause;
+void Engine::State::turn_away() {
+    std::deque<Signal> late;
     {
         const std::lock_guard held(mutex);
-        failing = error;
+        late.swap(inbox);
     }
-    for (auto& answer : turn.answers) answer(&error);
-    for (auto& staged : turn.launches) {
-        schedule_.release(staged.call.lanes);
-        schedule_.plan(staged.call.slot, clock.steady_now() + pause);
+    for (auto& signal : late) {
+        std::visit(
+            [](auto& kind) {
+                if constexpr (requires { kind.done; }) {
+                    if (kind.done) kind.done(stopping_error());
+                }
+            },
+            signal);
     }
-    std::move(turn.returned.begin(), turn.returned.end(), std::back_inserter(unwritten_));
-    // A promotion that was to fail for want of a strategy was taken from the schedule as well.
-    for (const auto& step : turn.stage.batch().steps) {
-        const auto* view = views.find(step.promotion.scope.pipeline);
-        if (view == nullptr || view->history == nullptr) continue;
-        const auto* latest =
-            view->history->latest(step.promotion.scope.environment, step.promotion.scope.target);
-        if (latest != nullptr && latest->id == step.promotion.id) plan(*latest);
-    }
-}
-
-void Engine::State::count(const model::Transition& transition, const model::Promotion& promotion) {
-    const auto at = [this](model::Phase phase) -> std::int64_t& {
-        return phases_[static_cast<std::size_t>(phase)];
-    };
-    const bool was_open = transition.from && unfinished(*transition.from);
-    const bool is_open = unfinished(transition.to);
-    if (transition.from) --at(*transition.from);
-    ++at(transition.to);
-    for (const auto phase : {transition.from.value_or(transition.to), transition.to}) {
-        meters_.phases[static_cast<std::size_t>(phase)]->set(static_cast<double>(at(phase)));
-    }
-    if (is_open && !was_open) unfinished_.insert(promotion.created);
-    if (was_open && !is_open) {
-        const auto found = unfinished_.find(promotion.created);
-        if (found != unfinished_.end()) unfinished_.erase(found);
-    }
-    if (transition.to == model::Phase::Succeeded || transition.to == model::Phase::Failed) {
-        meters_.seconds.observe(seconds(promotion.updated - promotion.created));
-    }
-    const auto level = transition.to == model::Phase::Failed ? log::Level::Warn : log::Level::Info;
-    log::write(level, transition.from ? "PROMO-3001" : "PROMO-1001",
-               transition.from ? "promotion moved" : "promotion decided",
-               {{"promotion", promotion.id},
-                {"pipeline", promotion.scope.pipeline.text()},
-                {"environment", promotion.scope.environment},
-                {"revision", promotion.revision},
-                {"phase", std::string(name_of(transition.to))},
-                {"attempt", std::to_string(promotion.attempt)},
-                {"reason", transition.reason}});
 }
 
 void Engine::State::idle() {
@@ -337,6 +203,7 @@ void Engine::stop(milliseconds grace) {
         state_->changed.notify_all();
     }
     if (state_->thread.joinable()) state_->thread.join();
+    state_->turn_away();
 }
 
 void Engine::wake() {

@@ -89,12 +89,10 @@ public:
 
     // Starts the engine's and the workers' threads.
     void start();
-    // Takes no more work, cancels running calls after the grace, journals what they said, joins all
-    // threads.
+    // Takes no more work, cancels running calls after the grace, journals what they said, answers
+    // everybody who waits, joins all threads. A strategy that ignores its cancellation holds this
+    // up for strategy::LoadOptions::grace, no longer.
     void stop(std::chrono::milliseconds grace);
-
-    // Looks at the clock now; for tests that move a clock of their own.
-    void poke();
 
     // Looks at the clock now; needed only by clocks that do not run with real time.
     void wake();
@@ -104,8 +102,9 @@ public:
     void set_pipelines(platform::Pipelines pipelines);
 
     // Errors: those of decide(); NotFound if there is no such Pipeline; Throttled if the queue is
-    // full; Transient if the journal cannot be written now; Conflict if the environment's strategy
-    // cannot be found (the Pipeline must be mended).
+    // full; Transient if the journal cannot be written now or the engine stops; Conflict if the
+    // environment's strategy cannot be found (the Pipeline must be mended); Internal if the journal
+    // refuses this event, which harms no other.
     using OnAccepted = std::function<void(Result<Accepted>)>;
     void submit(model::ReceivedEvent event, OnAccepted done);
 
@@ -119,8 +118,8 @@ public:
     void cancel(const model::PromotionId& id, const std::string& actor, OnPromotion done);
 
     // Calls once when the promotion has come to a location or a phase past Queued and Running
-    // (Pending, Succeeded, Failed, ...), or when the time is up, with its state then. NotFound if
-    // there is none of that id.
+    // (Pending, Succeeded, Failed, ...), when the time is up, or when the engine stops, with its
+    // state then. NotFound if there is none of that id.
     void when_settled(const model::PromotionId& id, SteadyTime deadline, OnPromotion done);
 
     // What carrying a revision to an environment would do, without effects; blocks while the

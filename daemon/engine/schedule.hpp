@@ -35,6 +35,7 @@ public:
     // Replaces what was planned for the scope.
     SlotNumber plan(Slot slot, SteadyTime due);
     void drop(const model::Scope& scope);
+    [[nodiscard]] bool holds(const model::Scope& scope) const { return by_scope_.contains(scope); }
 
     // Moves what has come due to the queue.
     void advance(SteadyTime now);

@@ -1,45 +1,13 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "engine/reasons.hpp"
 #include "engine/state.hpp"
 
 namespace promotiond::engine {
 namespace {
 
 using model::Phase;
-
-void append_text(std::string& out, std::string_view text) {
-    static constexpr char kHex[] = "0123456789abcdef";
-    out += '"';
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (byte < 0x20) {
-            out += "\\u00";
-            out += kHex[byte >> 4];
-            out += kHex[byte & 15];
-        } else {
-            out += c;
-        }
-    }
-    out += '"';
-}
-
-// The form in which the journal keeps reasons: an array of {code, text}.
-std::string reasons_json(const std::vector<decision::Reason>& reasons) {
-    std::string out = "[";
-    for (const auto& reason : reasons) {
-        if (out.size() > 1) out += ',';
-        out += "{\"code\":";
-        append_text(out, reason.code);
-        out += ",\"text\":";
-        append_text(out, reason.text);
-        out += '}';
-    }
-    return out + "]";
-}
 
 Error no_pipeline(const model::PipelineName& name) {
     return {.kind = ErrorKind::NotFound, .message = "there is no Pipeline " + name.text()};
@@ -49,6 +17,21 @@ Error wrong_phase(const model::Promotion& promotion, const std::string& wanted) 
     return {.kind = ErrorKind::Conflict,
             .message = "cannot " + wanted + " promotion " + promotion.id + ": it is " +
                        std::string(name_of(promotion.phase))};
+}
+
+Error overtaken(const model::Promotion& promotion, const model::Promotion& latest) {
+    return {.kind = ErrorKind::Conflict,
+            .message = "cannot retry promotion " + promotion.id + ": " + latest.id +
+                       " came after it (" + latest.revision +
+                       "); promote that, or send the event of the older revision again"};
+}
+
+// Answered with the batch, which may be staged a second time before.
+template <class Done>
+void refuse_with(Turn& turn, const Done& done, Error why) {
+    turn.answers.push_back([done, why = std::move(why)](const Error*) {
+        if (done) done(why);
+    });
 }
 
 template <class Done, class Value>
@@ -62,26 +45,69 @@ std::function<void(const Error*)> answer_with(Done done, Value value) {
 
 }  // namespace
 
-void Engine::State::handle(Turn& turn, EventSignal signal) {
+void Engine::State::handle(Turn& turn, const EventSignal& signal) {
     Stage& stage = turn.stage;
-    const auto& name = signal.event.pipeline;
-    const auto* pipeline = stage.pipeline(name);
-    if (pipeline == nullptr) return signal.done(no_pipeline(name));
-    const WallTime now = clock.now();
-    auto decided = decision::decide(*pipeline, stage.history(name), signal.event, now);
-    if (!decided) return signal.done(decided.error());
+    const auto& event = signal.event;
+    const auto* pipeline = stage.pipeline(event.pipeline);
+    if (pipeline == nullptr) return refuse_with(turn, signal.done, no_pipeline(event.pipeline));
+    auto decided = decide(stage, *pipeline, event);
+    if (!decided) return refuse_with(turn, signal.done, decided.error());
     Accepted accepted{decided->verdict, decided->reasons, decided->existing, !decided->due.empty()};
-    for (const auto& evidence : decided->evidence) stage.add_evidence(name, evidence);
+    for (const auto& evidence : decided->evidence) stage.add_evidence(event.pipeline, evidence);
     for (const auto& due : decided->due) {
         add_due(turn, due);
         accepted.promotions.push_back(due.promotion.id);
         if (due.promotion.phase != Phase::AwaitingApproval) accepted.awaiting_approval = false;
     }
-    stage.add_event({0, name, signal.event.environment, signal.event.digest, signal.event.peer,
-                     std::move(signal.event.body), now, std::string(name_of(decided->verdict)),
+    stage.add_event({0, event.pipeline, event.environment, event.digest, event.peer, event.body,
+                     clock.now(), std::string(name_of(decided->verdict)),
                      reasons_json(decided->reasons), accepted.promotions});
-    meters_.verdict(decided->verdict).add();
-    turn.answers.push_back(answer_with(std::move(signal.done), std::move(accepted)));
+    turn.answers.push_back([this, verdict = decided->verdict](const Error* error) {
+        if (error == nullptr) meters_.verdict(verdict).add();
+    });
+    turn.answers.push_back(answer_with(signal.done, std::move(accepted)));
+}
+
+// The decision, with what only the journal remembers: of a scope with a long past, whether this
+// revision was promoted there before.
+Result<decision::Decision> Engine::State::decide(const Stage& stage,
+                                                 const model::Pipeline& pipeline,
+                                                 const model::ReceivedEvent& event) const {
+    const model::History& history = stage.history(pipeline.id);
+    std::optional<model::History> longer;
+    const auto from = pipeline.index_of(event.environment);
+    const bool has_next = from != model::Pipeline::npos && from + 1 < pipeline.environments.size();
+    const std::string next = has_next ? pipeline.environments[from + 1].name : "";
+    const std::string& revision = event.event.revision;
+    for (const auto& [place, list] : history.promotions) {
+        if (!has_next || place.first != next || list.size() < kKeptOfScope) continue;
+        const bool remembered = std::any_of(list.begin(), list.end(), [&](const auto& promotion) {
+            return promotion.revision == revision;
+        });
+        if (remembered) continue;
+        auto found = forgotten({pipeline.id, place.first, place.second}, revision);
+        if (!found) return found.error();
+        if (!*found) continue;
+        if (!longer) longer = history;
+        auto& whole = longer->promotions[place];
+        whole.insert(whole.begin(), std::move(**found));
+    }
+    return decision::decide(pipeline, longer ? *longer : history, event, clock.now());
+}
+
+// The newest promotion of the revision that is in the journal only. Ordinals have no gaps.
+Result<std::optional<model::Promotion>> Engine::State::forgotten(
+    const model::Scope& scope, const std::string& revision) const {
+    std::optional<model::Promotion> newest;
+    for (std::uint32_t ordinal = 0;; ++ordinal) {
+        auto found = journal.promotion(model::promotion_id(scope, revision, ordinal));
+        if (found) {
+            newest = std::move(*found);
+            continue;
+        }
+        if (found.error().kind == ErrorKind::NotFound) return newest;
+        return found.error();
+    }
 }
 
 void Engine::State::add_due(Turn& turn, const decision::Due& due) {
@@ -98,12 +124,12 @@ void Engine::State::add_due(Turn& turn, const decision::Due& due) {
     turn.stage.insert(due.promotion);
 }
 
-void Engine::State::handle(Turn& turn, ApprovalSignal signal) {
+void Engine::State::handle(Turn& turn, const ApprovalSignal& signal) {
     Stage& stage = turn.stage;
     const auto* pipeline = stage.pipeline(signal.pipeline);
-    if (pipeline == nullptr) return signal.done(no_pipeline(signal.pipeline));
+    if (pipeline == nullptr) return refuse_with(turn, signal.done, no_pipeline(signal.pipeline));
     auto approved = decision::decide(*pipeline, stage.history(signal.pipeline), signal.approval);
-    if (!approved) return signal.done(approved.error());
+    if (!approved) return refuse_with(turn, signal.done, approved.error());
     Accepted accepted{decision::Verdict::Promote, approved->reasons, approved->promotions, false};
     std::vector<model::Promotion> moved;
     for (const auto& [place, list] : stage.history(signal.pipeline).promotions) {
@@ -121,7 +147,7 @@ void Engine::State::handle(Turn& turn, ApprovalSignal signal) {
         promotion.updated = promotion.not_before = clock.now();
         stage.move(std::move(promotion), signal.approval.actor);
     }
-    turn.answers.push_back(answer_with(std::move(signal.done), std::move(accepted)));
+    turn.answers.push_back(answer_with(signal.done, std::move(accepted)));
 }
 
 Result<model::Promotion> Engine::State::known(const Stage& stage,
@@ -137,9 +163,9 @@ Result<model::Promotion> Engine::State::known(const Stage& stage,
     return promotion;
 }
 
-void Engine::State::handle(Turn& turn, CommandSignal signal) {
+void Engine::State::handle(Turn& turn, const CommandSignal& signal) {
     auto found = known(turn.stage, signal.id);
-    if (!found) return signal.done(found.error());
+    if (!found) return refuse_with(turn, signal.done, found.error());
     model::Promotion& promotion = *found;
     const bool retry = signal.command == Command::Retry;
     const Phase to = retry ? Phase::Queued : Phase::Cancelled;
@@ -147,37 +173,35 @@ void Engine::State::handle(Turn& turn, CommandSignal signal) {
                                      promotion.phase == Phase::Cancelled ||
                                      promotion.phase == Phase::Pending
                                : may_follow(promotion.phase, to);
-    if (!allowed) return signal.done(wrong_phase(promotion, retry ? "retry" : "cancel"));
+    if (!allowed) {
+        return refuse_with(turn, signal.done, wrong_phase(promotion, retry ? "retry" : "cancel"));
+    }
     const auto* latest = turn.stage.history(promotion.scope.pipeline)
                              .latest(promotion.scope.environment, promotion.scope.target);
     if (retry && latest != nullptr && latest->id != promotion.id) {
-        return signal.done(Error{.kind = ErrorKind::Conflict,
-                                 .message = "cannot retry promotion " + promotion.id + ": " +
-                                            latest->id + " came after it (" + latest->revision +
-                                            "); promote that, or send the event "
-                                            "of the older revision again"});
+        return refuse_with(turn, signal.done, overtaken(promotion, *latest));
     }
     promotion.phase = to;
     promotion.reason = std::string(retry ? "retried" : "cancelled") + " by " + signal.actor;
     promotion.updated = promotion.not_before = clock.now();
     if (retry) promotion.attempt = 0;
     turn.stage.move(promotion, signal.actor);
-    turn.answers.push_back(answer_with(std::move(signal.done), std::move(promotion)));
+    turn.answers.push_back(answer_with(signal.done, std::move(promotion)));
 }
 
-void Engine::State::handle(Turn& turn, WaitSignal signal) {
+void Engine::State::handle(Turn& turn, WaitSignal& signal) {
     auto found = known(turn.stage, signal.id);
     if (!found) return signal.done(found.error());
     waiters_[signal.id].push_back({signal.deadline, std::move(signal.done)});
 }
 
-void Engine::State::handle(Turn& turn, PipelinesSignal signal) {
+void Engine::State::handle(Turn& turn, PipelinesSignal& signal) {
     (void)turn;
     apply(std::move(signal.pipelines));
     signal.applied.set_value();
 }
 
-void Engine::State::handle(Turn& turn, OutcomeSignal signal) {
+void Engine::State::handle(Turn& turn, OutcomeSignal& signal) {
     const auto call = calls_.find(signal.call);
     if (call == calls_.end()) return;
     schedule_.release(call->second.lanes);
@@ -187,8 +211,7 @@ void Engine::State::handle(Turn& turn, OutcomeSignal signal) {
     stage_returned(turn, turn.returned.back());
 }
 
-void Engine::State::answer_waiters() {
-    const SteadyTime now = clock.steady_now();
+void Engine::State::answer_waiters(SteadyTime now) {
     std::vector<std::pair<OnPromotion, Result<model::Promotion>>> ready;
     const Stage stage(views);
     for (auto entry = waiters_.begin(); entry != waiters_.end();) {

@@ -1,21 +1,20 @@
 // The engine's inside: its inbox, its thread, and what that thread alone knows. Included by this
 // folder only. signals.cpp stages what came in, dispatcher.cpp what is due and what came of it,
-// engine.cpp commits and answers.
+// turn.cpp commits and answers, engine.cpp waits and is the way in.
 #pragma once
 
-#include <array>
 #include <condition_variable>
 #include <deque>
 #include <future>
 #include <mutex>
 #include <random>
-#include <set>
 #include <thread>
 #include <unordered_map>
 #include <variant>
 
 #include "engine/carrier.hpp"
 #include "engine/engine.hpp"
+#include "engine/meters.hpp"
 #include "engine/schedule.hpp"
 #include "engine/views.hpp"
 #include "engine/workers.hpp"
@@ -86,20 +85,6 @@ struct Turn {
     std::vector<Slot> again;  // looks at the forge that changed nothing; planned anew
 };
 
-struct Meters {
-    explicit Meters(Metrics& metrics);
-    Counter& verdict(decision::Verdict verdict) {
-        return *events[static_cast<std::size_t>(verdict)];
-    }
-    std::array<Counter*, 3> events{};
-    std::array<Gauge*, model::kPhases.size()> phases{};
-    Histogram& seconds;
-    Histogram& commit;
-    Counter& errors;
-    Gauge& depth;
-    Gauge& oldest;
-};
-
 class Engine::State {
 public:
     State(Options chosen, journal::Journal& durable, std::shared_ptr<Carrier> by, const Clock& time,
@@ -109,6 +94,8 @@ public:
     // False: the queue is full or the engine stops; why says which.
     [[nodiscard]] std::optional<Error> post(Signal signal, bool bounded);
     void run();
+    // Answers what came too late for the engine's thread, which has ended.
+    void turn_away();
     void apply(platform::Pipelines pipelines);
     [[nodiscard]] Result<strategy::Request> request_for(const model::Pipeline& pipeline,
                                                         const model::Promotion& promotion) const;
@@ -137,20 +124,27 @@ public:
     std::jthread thread;
 
 private:
-    // signals.cpp
-    void handle(Turn& turn, EventSignal signal);
-    void handle(Turn& turn, ApprovalSignal signal);
-    void handle(Turn& turn, CommandSignal signal);
-    void handle(Turn& turn, WaitSignal signal);
-    void handle(Turn& turn, PipelinesSignal signal);
-    void handle(Turn& turn, OutcomeSignal signal);
+    // signals.cpp. Events, approvals and commands stay whole: they may be staged a second time.
+    void handle(Turn& turn, const EventSignal& signal);
+    void handle(Turn& turn, const ApprovalSignal& signal);
+    void handle(Turn& turn, const CommandSignal& signal);
+    void handle(Turn& turn, WaitSignal& signal);
+    void handle(Turn& turn, PipelinesSignal& signal);
+    void handle(Turn& turn, OutcomeSignal& signal);
+    [[nodiscard]] Result<decision::Decision> decide(const Stage& stage,
+                                                    const model::Pipeline& pipeline,
+                                                    const model::ReceivedEvent& event) const;
+    [[nodiscard]] Result<std::optional<model::Promotion>> forgotten(
+        const model::Scope& scope, const std::string& revision) const;
     [[nodiscard]] Result<model::Promotion> known(const Stage& stage,
                                                  const model::PromotionId& id) const;
     void add_due(Turn& turn, const decision::Due& due);
-    void answer_waiters();
+    // Those whose promotion has settled, or whose time is up by then.
+    void answer_waiters(SteadyTime now);
 
     // dispatcher.cpp
     void stage_due(Turn& turn);
+    [[nodiscard]] std::optional<Slot> next_due(std::size_t launching);
     void stage_slot(Turn& turn, Slot slot);
     void stage_returned(Turn& turn, const Returned& returned);
     void stage_promoted(Turn& turn, model::Promotion promotion, const strategy::Answer& answer);
@@ -164,12 +158,20 @@ private:
     [[nodiscard]] bool wait(std::deque<Signal>& taken);
     [[nodiscard]] std::optional<SteadyTime> next_wake() const;
     [[nodiscard]] bool drained();
+    void idle();
+
+    // turn.cpp
     void take_turn(std::deque<Signal> signals);
-    void commit(Turn& turn);
+    [[nodiscard]] Result<void> write(const Turn& turn);
     void settle(Turn& turn);
     void failed(Turn& turn, const Error& error);
-    void count(const model::Transition& transition, const model::Promotion& promotion);
-    void idle();
+    void put_back(const Turn& turn, std::chrono::milliseconds pause);
+    void one_by_one(const Turn& whole, std::deque<Signal>& signals);
+    void conclude(Turn& turn);
+    void refuse(Turn& turn, const Error& error);
+    void set_right(const model::Promotion& touched, const Error& refusal);
+    [[nodiscard]] bool believe_journal(const model::Promotion& touched);
+    void tell(const model::Transition& transition, const model::Promotion& promotion);
 
     Schedule schedule_;
     std::unordered_map<CallNumber, Call> calls_;
@@ -180,13 +182,12 @@ private:
         OnPromotion done;
     };
     std::map<model::PromotionId, std::vector<Waiter>> waiters_;
-    std::multiset<WallTime> unfinished_;  // when each was made
-    std::array<std::int64_t, model::kPhases.size()> phases_{};
     std::minstd_rand random_{20211};
     Meters meters_;
     std::optional<SteadyTime> retry_commit_;
     std::optional<SteadyTime> checkpoint_;
     std::optional<SteadyTime> cancel_calls_;  // end of the grace, while stopping
+    bool calls_cancelled_ = false;
     int last_tries_ = 0;
     Workers workers_;  // last: its threads end before the rest goes
 };

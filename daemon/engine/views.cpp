@@ -5,8 +5,6 @@
 namespace promotiond::engine {
 namespace {
 
-constexpr std::size_t kKeptOfScope = 32;  // see model/history.hpp
-
 const std::shared_ptr<const model::History>& no_history() {
     static const auto none = std::make_shared<const model::History>();
     return none;
@@ -115,8 +113,13 @@ void Stage::insert(model::Promotion promotion) {
     batch_.steps.push_back({promotion,
                             {promotion.id, std::nullopt, promotion.phase, promotion.created,
                              promotion.reason, promotion.actor, promotion.attempt}});
+    inserted_.insert(promotion.id);
     list.push_back(std::move(promotion));
-    if (list.size() > kKeptOfScope && !unfinished(list.front().phase)) list.erase(list.begin());
+    // What only this batch knows of stays: until it is durable the journal cannot be asked.
+    while (list.size() > kKeptOfScope && !unfinished(list.front().phase) &&
+           !inserts(list.front().id)) {
+        list.erase(list.begin());
+    }
 }
 
 void Stage::move(model::Promotion promotion, const std::string& actor) {
@@ -125,6 +128,13 @@ void Stage::move(model::Promotion promotion, const std::string& actor) {
     batch_.steps.push_back({promotion,
                             {promotion.id, kept->phase, promotion.phase, promotion.updated,
                              promotion.reason, actor, promotion.attempt}});
+    *kept = std::move(promotion);
+    slim(*kept);
+}
+
+void Stage::correct(model::Promotion promotion) {
+    auto* kept = place(promotion);
+    if (kept == nullptr) return;
     *kept = std::move(promotion);
     slim(*kept);
 }

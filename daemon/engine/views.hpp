@@ -8,12 +8,16 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "engine/engine.hpp"
 
 namespace promotiond::engine {
+
+// Promotions of a scope that are kept in memory, at least; older ones are only in the journal.
+inline constexpr std::size_t kKeptOfScope = 32;  // see model/history.hpp
 
 class Views {
 public:
@@ -43,6 +47,11 @@ public:
     explicit Stage(const Views& views) : views_(views) {}
 
     [[nodiscard]] const model::Pipeline* pipeline(const model::PipelineName& name) const;
+    // True if this batch makes a promotion of that id.
+    [[nodiscard]] bool inserts(const model::PromotionId& id) const {
+        return inserted_.contains(id);
+    }
+
     // As changed so far by this batch. Valid until the next change of the same Pipeline.
     [[nodiscard]] const model::History& history(const model::PipelineName& name) const;
     [[nodiscard]] const model::Promotion* find(const model::Scope& scope,
@@ -55,6 +64,8 @@ public:
     void move(model::Promotion promotion, const std::string& actor);
     // New words in the same phase.
     void amend(model::Promotion promotion);
+    // As the journal has it; not written again.
+    void correct(model::Promotion promotion);
 
     [[nodiscard]] const journal::Batch& batch() const { return batch_; }
     [[nodiscard]] const auto& changed() const { return changed_; }
@@ -65,6 +76,7 @@ private:
 
     const Views& views_;
     std::map<model::PipelineName, std::shared_ptr<model::History>> changed_;
+    std::set<model::PromotionId> inserted_;
     journal::Batch batch_;
 };
 

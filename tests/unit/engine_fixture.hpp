@@ -1,0 +1,228 @@
+// What the tests of daemon/engine share: a carrier that answers what the test says, and an engine
+// over a journal in a temporary folder.
+#pragma once
+
+#include <sqlite3.h>
+#include <stdlib.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "catch.hpp"
+#include "engine/carrier.hpp"
+#include "engine/engine.hpp"
+
+namespace promotiond::test {
+
+using engine::Accepted;
+using engine::Engine;
+using model::Phase;
+using std::chrono::milliseconds;
+using strategy::Outcome;
+
+// Counts, and can hold calls until it is told to let go or they are asked to stop.
+class FakeCarrier final : public engine::Carrier {
+public:
+    FakeCarrier() {
+        description_.name = description_.key = "fake";
+        description_.can_observe = description_.can_plan = true;
+    }
+    Result<const strategy::Description*> route(const model::StrategyCall&) const override {
+        return &description_;
+    }
+    std::vector<platform::Problem> problems(const model::Pipeline&) const override { return {}; }
+    strategy::Answer promote(const strategy::Description&, const strategy::Request& request,
+                             const strategy::CallOptions& options) override {
+        const int now = ++running_;
+        int most = most_running;
+        while (now > most && !most_running.compare_exchange_weak(most, now)) {
+        }
+        strategy::Answer answer;
+        {
+            std::unique_lock held(mutex_);
+            targets_.push_back(request.target);
+            ++promoted;
+            changed_.notify_all();
+            if (hold && !changed_.wait(held, options.stop, [this] { return !hold; })) {
+                answer.outcome = Outcome::Cancelled;
+                --running_;
+                return answer;
+            }
+        }
+        answer.outcome = on_promote(request.attempt);
+        answer.retry_after = retry_after;
+        if (answer.outcome == Outcome::Pending) answer.location = "https://forge/1";
+        --running_;
+        return answer;
+    }
+    strategy::Answer observe(const strategy::Description&, const strategy::Request&,
+                             const model::Promotion&, const strategy::CallOptions&) override {
+        ++observed;
+        strategy::Answer answer;
+        answer.outcome = merged ? Outcome::Done : Outcome::Pending;
+        return answer;
+    }
+    strategy::Answer plan(const strategy::Description&, const strategy::Request& request,
+                          const strategy::CallOptions&) override {
+        strategy::Answer answer;
+        answer.outcome = Outcome::Done;
+        answer.summary = request.previous_revision + " to " + request.revision;
+        return answer;
+    }
+    std::string lane(const strategy::Description&, const strategy::Request& request) override {
+        return one_lane ? "one" : request.target;
+    }
+
+    void let_go() {
+        const std::lock_guard held(mutex_);
+        hold = false;
+        changed_.notify_all();
+    }
+    // Waits for so many calls, at most ten seconds.
+    bool was_called(int times) {
+        std::unique_lock held(mutex_);
+        return changed_.wait_for(held, std::chrono::seconds{10}, [&] { return promoted >= times; });
+    }
+    std::vector<std::string> targets() {
+        const std::lock_guard held(mutex_);
+        return targets_;
+    }
+    void cannot_plan() { description_.can_plan = false; }
+
+    std::function<Outcome(std::uint32_t)> on_promote = [](auto) { return Outcome::Done; };
+    std::optional<milliseconds> retry_after;
+    std::atomic<bool> one_lane{true};
+    std::atomic<bool> hold{false};
+    std::atomic<bool> merged{false};
+    std::atomic<int> promoted{0};
+    std::atomic<int> observed{0};
+    std::atomic<int> most_running{0};
+
+private:
+    std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::vector<std::string> targets_;
+    std::atomic<int> running_{0};
+    strategy::Description description_;
+};
+
+// An answer of the engine, as a future.
+template <class T>
+struct Awaited {
+    std::shared_ptr<std::promise<Result<T>>> promise = std::make_shared<std::promise<Result<T>>>();
+    std::future<Result<T>> future = promise->get_future();
+    [[nodiscard]] auto callback() const {
+        return [kept = promise](Result<T> result) { kept->set_value(std::move(result)); };
+    }
+    Result<T> get() { return future.get(); }
+};
+
+struct House {
+    House() {
+        std::string name = "/tmp/engine-test-XXXXXX";
+        folder = ::mkdtemp(name.data());
+        options.backoff_first = options.observe_every = milliseconds{1};
+        options.backoff_most = options.observe_at_most = milliseconds{5};
+        options.attempts = 3;
+        pipeline.id = {"apps", "shop"};
+        pipeline.app = {"helm.toolkit.fluxcd.io/v2", "HelmRelease", "shop"};
+        pipeline.environments = {{"dev", {{"dev", {}}, {"lab", {}}}, {}, {}, {}},
+                                 {"prod", {{"prod", {}}}, {}, {}, {}}};
+        pipeline.promotion =
+            model::PromotionPolicy{false, model::StrategyCall{"fake", "{}", "", "", {}}, {}, {}};
+    }
+    House(const House&) = delete;
+    House& operator=(const House&) = delete;
+    ~House() {
+        close();
+        std::error_code ignored;
+        std::filesystem::remove_all(folder, ignored);
+    }
+    // Opens journal and engine; what is sent before start() is decided in one batch.
+    void open() {
+        auto opened = journal::Journal::open({folder / "journal.db"});
+        REQUIRE(opened);
+        journal = std::move(*opened);
+        const Clock& clock = manual ? static_cast<const Clock&>(hands) : real;
+        auto made = Engine::open_with(options, *journal, carrier, clock, *metrics, nullptr);
+        REQUIRE(made);
+        engine = std::move(*made);
+        engine->set_pipelines({{std::make_shared<model::Pipeline>(pipeline)}, {}});
+    }
+    House& start() {
+        if (engine == nullptr) open();
+        engine->start();
+        return *this;
+    }
+    void close() {
+        engine.reset();
+        journal.reset();
+    }
+    Awaited<Accepted> post(const std::string& revision, const std::string& target = "dev") {
+        model::ReceivedEvent event;
+        event.pipeline = {"apps", "shop"};
+        event.environment = "dev";
+        event.event.object = {"helm.toolkit.fluxcd.io/v2", "HelmRelease", target, "shop"};
+        event.event.severity = "info";
+        event.event.reason = "UpgradeSucceeded";
+        event.event.revision = revision;
+        event.body = "{}";
+        Awaited<Accepted> answer;
+        engine->submit(event, answer.callback());
+        return answer;
+    }
+    Result<Accepted> send(const std::string& revision, const std::string& target = "dev") {
+        return post(revision, target).get();
+    }
+    // The one promotion that the revision made due.
+    std::string promote(const std::string& revision) {
+        const auto accepted = send(revision);
+        REQUIRE(accepted);
+        REQUIRE(accepted->promotions.size() == 1);
+        return accepted->promotions[0];
+    }
+    // Moves the hands of the manual clock.
+    void pass(milliseconds time) {
+        hands.advance(time);
+        engine->wake();
+    }
+    Phase phase(const std::string& id) const { return journal->promotion(id)->phase; }
+    // Waits, at most ten seconds.
+    static bool soon(const std::function<bool()>& holds) {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+        while (!holds()) {
+            if (std::chrono::steady_clock::now() > end) return false;
+            std::this_thread::yield();
+        }
+        return true;
+    }
+    bool comes_to(const std::string& id, Phase wanted) const {
+        return soon([&] { return phase(id) == wanted; });
+    }
+    // Meddles with the journal's file, as another program could.
+    void sql(const std::string& text) const {
+        sqlite3* database = nullptr;
+        REQUIRE(sqlite3_open((folder / "journal.db").c_str(), &database) == SQLITE_OK);
+        sqlite3_busy_timeout(database, 5'000);
+        const int code = sqlite3_exec(database, text.c_str(), nullptr, nullptr, nullptr);
+        sqlite3_close(database);
+        REQUIRE(code == SQLITE_OK);
+    }
+
+    std::filesystem::path folder;
+    bool manual = false;
+    engine::Options options;
+    model::Pipeline pipeline;
+    SystemClock real;
+    ManualClock hands;
+    std::unique_ptr<Metrics> metrics = std::make_unique<Metrics>();
+    std::shared_ptr<FakeCarrier> carrier = std::make_shared<FakeCarrier>();
+    std::unique_ptr<journal::Journal> journal;
+    std::unique_ptr<Engine> engine;
+};
+
+}  // namespace promotiond::test
