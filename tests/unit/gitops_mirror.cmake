@@ -6,4 +6,4 @@ promotiond_test(gitops_mirror
         ${CMAKE_CURRENT_LIST_DIR}/gitops_mirror_test.cpp
         ${CMAKE_CURRENT_LIST_DIR}/../simulators/git_server.cpp
     LINKS promotiond::gitops OpenSSL::SSL OpenSSL::Crypto Threads::Threads
-    LABELS unit)
+    LABELS "unit;threads")
