@@ -205,6 +205,16 @@ Result<PullRequest> GitHub::update(const PullRequest& existing, const PullReques
     return request;
 }
 
+Result<void> GitHub::close(const PullRequest& existing) {
+    const std::string number = std::to_string(existing.number);
+    Object body;
+    body.set("state", "closed");
+    const auto response = send("PATCH", pulls() + "/" + number, text_of(body),
+                               "cannot close pull request #" + number);
+    if (!response) return Error(response.error());
+    return {};
+}
+
 Result<std::optional<PullRequest>> GitHub::by_number(std::uint64_t number,
                                                      const std::string& etag) {
     const std::string doing = "cannot look at pull request #" + std::to_string(number);

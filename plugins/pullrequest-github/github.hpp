@@ -53,6 +53,7 @@ public:
     [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> create(
         const std::string& head, const std::string& base, const sdk::gitops::PullRequestText& text,
         bool draft) override;
+    [[nodiscard]] sdk::Result<void> close(const sdk::gitops::PullRequest& existing) override;
     [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> update(
         const sdk::gitops::PullRequest& existing,
         const sdk::gitops::PullRequestText& text) override;

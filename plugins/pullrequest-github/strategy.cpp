@@ -53,7 +53,7 @@ public:
     Outcome observe(const Promotion& promotion, std::string_view external_id,
                     std::string_view details, Call& call) override {
         auto opened = open(promotion, call);
-        if (!opened) return Outcome::from(opened.error());
+        if (!opened) return gitops::not_seen(opened.error());
         GitHub forge(call, std::move(opened->site), std::move(opened->keys.access));
         return gitops::observe(promotion, external_id, details, call, forge);
     }

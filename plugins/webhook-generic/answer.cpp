@@ -70,7 +70,7 @@ sdk::Outcome outcome_of(const sdk::HttpResponse& response,
         return sdk::Outcome::rejected(why + ": the receiver redirects to " +
                                       redirect_text(response.header("Location")) +
                                       ", which is not followed; set url to where it should go");
-    if (!response.body.empty()) why += ": " + excerpt(response.body);
+    // The body is not quoted: a receiver may echo the headers it got, credentials among them.
     const bool again = code == 408 || code == 425 || code == 429 || (code >= 500 && code != 501);
     if (!again) return sdk::Outcome::rejected(why);
     return sdk::Outcome::retry_after(

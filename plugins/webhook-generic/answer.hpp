@@ -9,8 +9,8 @@
 namespace promotiond::webhook {
 
 // 2xx done; 3xx rejected, naming where to without going there; 408, 425, 429 and 5xx but 501
-// retried, not before Retry-After; other 4xx rejected. The body is quoted as a short, escaped
-// excerpt.
+// retried, not before Retry-After; other 4xx rejected. The body is never quoted: a receiver may
+// echo the credentials it was sent.
 [[nodiscard]] sdk::Outcome outcome_of(const sdk::HttpResponse& response,
                                       std::chrono::sys_time<std::chrono::milliseconds> now);
 

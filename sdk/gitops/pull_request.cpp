@@ -274,7 +274,25 @@ Outcome already_there(const Promotion& promotion) {
     return Outcome::done().with_summary("already at " + std::string(promotion.revision));
 }
 
+// Nothing is to change. A request that is still open on our branch is for a revision that was
+// superseded by this one: left open, its merge would bring the withdrawn revision.
+Outcome withdraw(const Promotion& promotion, const Prepared& prepared, Forge& forge) {
+    const auto found = forge.find_open(head_branch(promotion), prepared.base);
+    if (!found) return Outcome::from(found.error());
+    if (!*found || belongs_to_another(**found, promotion)) return already_there(promotion);
+    if (const auto closed = forge.close(**found); !closed) return Outcome::from(closed.error());
+    return Outcome::done().with_summary(
+        "already at " + std::string(promotion.revision) + "; closed pull request #" +
+        std::to_string((*found)->number) + ", which was for another revision");
+}
+
 }  // namespace
+
+Outcome not_seen(const Error& error) {
+    if (error.kind == ErrorKind::Cancelled) return Outcome::cancelled(error.message);
+    return Outcome::retry_after(error.retry_after.value_or(std::chrono::milliseconds{0}),
+                                error.message);
+}
 
 Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig& config,
                 Mirror& mirror, Forge& forge) {
@@ -284,7 +302,7 @@ Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig&
         if (call.cancelled()) return Outcome::cancelled();
         const auto prepared = change.prepare();
         if (!prepared) return Outcome::from(prepared.error());
-        if (prepared->changes.empty()) return already_there(promotion);
+        if (prepared->changes.empty()) return withdraw(promotion, *prepared, forge);
         // Asked before the push, so that a refused token leaves nothing behind in the repository.
         auto found = forge.find_open(head_branch(promotion), prepared->base);
         if (!found) return Outcome::from(found.error());
@@ -346,7 +364,7 @@ Outcome observe(const Promotion& promotion, std::string_view external_id, std::s
         call.log(Level::Warn, "the details of the last answer cannot be read; looking afresh");
     }
     auto now = forge.by_number(number, last->optValue<std::string>("etag", {}));
-    if (!now) return Outcome::from(now.error());
+    if (!now) return not_seen(now.error());
     if (!*now) {
         return Outcome::pending(last->optValue<std::string>("url", {}), std::string(external_id))
             .with_details(std::string(details));

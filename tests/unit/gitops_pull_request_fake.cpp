@@ -70,6 +70,12 @@ Result<PullRequest> MemoryForge::update(const PullRequest& existing, const PullR
     return request;
 }
 
+Result<void> MemoryForge::close(const PullRequest& existing) {
+    calls.push_back("close");
+    all.at(existing.number - 1).state = PullRequestState::Closed;
+    return {};
+}
+
 Result<std::optional<PullRequest>> MemoryForge::by_number(std::uint64_t number,
                                                           const std::string& etag) {
     calls.push_back("look");

@@ -51,6 +51,7 @@ public:
     Result<PullRequest> create(const std::string& head, const std::string& base,
                                const PullRequestText& text, bool draft) override;
     Result<PullRequest> update(const PullRequest& existing, const PullRequestText& text) override;
+    Result<void> close(const PullRequest& existing) override;
     Result<std::optional<PullRequest>> by_number(std::uint64_t number,
                                                  const std::string& etag) override;
     Result<std::vector<std::string>> apply(const PullRequest& existing,

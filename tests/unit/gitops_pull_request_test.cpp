@@ -239,7 +239,25 @@ TEST_CASE("pull request: it is watched until it is merged or closed") {
     CHECK(closed.code == PROMOTIOND_REJECTED);
     CHECK_THAT(closed.why, Catch::Contains("closed without a merge"));
     CHECK(scene.observe("-1").code == PROMOTIOND_REJECTED);
-    CHECK(scene.observe("7").code == PROMOTIOND_REJECTED);
+}
+
+TEST_CASE("pull request: a look that fails settles nothing, whatever failed") {
+    Scene scene;
+    CHECK(scene.observe("7").code == PROMOTIOND_RETRY);
+    for (const auto kind : {ErrorKind::Unauthorized, ErrorKind::NotFound, ErrorKind::Invalid,
+                            ErrorKind::Transient}) {
+        CHECK(gitops::not_seen({kind, "token is being rotated"}).code == PROMOTIOND_RETRY);
+    }
+    CHECK(gitops::not_seen({ErrorKind::Cancelled, "stop"}).code == PROMOTIOND_CANCELLED);
+}
+
+TEST_CASE("pull request: going back to what is there closes the request for the newer revision") {
+    Scene scene;
+    scene.promote("1.1.0");
+    const Outcome back = scene.promote("1.0.0");
+    CHECK(back.code == PROMOTIOND_DONE);
+    CHECK_THAT(back.summary, Catch::Contains("closed pull request #1"));
+    CHECK(scene.forge.all[0].state == PullRequestState::Closed);
 }
 
 TEST_CASE("pull request: a verb that is told to stop does so before its next effect") {

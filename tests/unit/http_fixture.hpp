@@ -8,6 +8,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -53,6 +57,11 @@ public:
         {
             const std::lock_guard lock(mutex);
             events_seen.push_back(std::move(event));
+            if (holds) {
+                held.push_back(std::move(done));
+                arrived.notify_all();
+                return;
+            }
         }
         done(accepted);
     }
@@ -131,7 +140,19 @@ public:
         return events_seen.size();
     }
 
+    // With holds: the completion of the next event that nobody has answered.
+    Engine::OnAccepted next_held() {
+        std::unique_lock lock(mutex);
+        REQUIRE(arrived.wait_for(lock, std::chrono::seconds{10}, [&] { return !held.empty(); }));
+        auto done = std::move(held.front());
+        held.pop_front();
+        return done;
+    }
+
     mutable std::mutex mutex;
+    std::condition_variable arrived;
+    bool holds = false;  // events are not answered but held
+    std::deque<Engine::OnAccepted> held;
     std::shared_ptr<const engine::Snapshot> state = std::make_shared<engine::Snapshot>();
     std::vector<model::ReceivedEvent> events_seen;
     std::vector<std::pair<model::PipelineName, decision::Approval>> approvals;
@@ -158,6 +179,31 @@ inline model::Pipeline pipeline(const std::optional<std::string>& secret) {
     made.promotion->hmac_secret = secret;
     return made;
 }
+
+// A directory of its own; files are the owner's alone.
+class Folder {
+public:
+    Folder() {
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "http-test-XXXXXX").string();
+        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+        path_ = pattern;
+    }
+    ~Folder() { std::filesystem::remove_all(path_); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    std::filesystem::path write(const std::string& name, const std::string& text) const {
+        const std::filesystem::path file = path_ / name;
+        std::ofstream(file) << text;
+        std::filesystem::permissions(
+            file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+        return file;
+    }
+    const std::filesystem::path& path() const { return path_; }
+
+private:
+    std::filesystem::path path_;
+};
 
 struct Answer {
     unsigned status = 0;
@@ -200,6 +246,7 @@ public:
         }
     }
     void end() { ::shutdown(fd_, SHUT_WR); }
+    [[nodiscard]] int socket() const { return fd_; }
     // True if the server closes without another byte.
     bool closed() { return buffer_.empty() && !more(); }
     // status 0: the connection ended without an answer.

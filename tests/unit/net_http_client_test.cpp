@@ -95,6 +95,10 @@ TEST_CASE("net: the deadline holds against a silent and against a dripping peer"
         const auto started = std::chrono::steady_clock::now();
         CHECK(Client().bad(request).failure == Failure::Timeout);
         CHECK(std::chrono::steady_clock::now() - started < 2s);
+        auto bounded = get(server.url());
+        bounded.deadline = std::chrono::steady_clock::now() + 300ms;
+        CHECK(Client().bad(bounded).failure == Failure::Timeout);
+        CHECK(std::chrono::steady_clock::now() - started < 4s);
     }
 }
 

@@ -100,7 +100,7 @@ TEST_CASE("webhook: the answer's code decides") {
     for (const int code : {301, 400, 401, 404, 501})
         CHECK(outcome(code).outcome == PROMOTIOND_REJECTED);
     CHECK(outcome(400).message.find("request failed with status code 400") != std::string::npos);
-    CHECK(outcome(400).message.find('\x1b') == std::string::npos);
+    CHECK(outcome(400).message == "request failed with status code 400");
     CHECK(outcome(307).message.find("s=1") == std::string::npos);
     CHECK(outcome(429, "7").retry_after == std::chrono::seconds{7});
     CHECK(outcome(429, "1000000000000").retry_after == std::chrono::hours{1});

@@ -86,6 +86,8 @@ public:
                                                      const PullRequestText& text, bool draft) = 0;
     [[nodiscard]] virtual Result<PullRequest> update(const PullRequest& existing,
                                                      const PullRequestText& text) = 0;
+    // Closed without a merge. Closed already is fine.
+    [[nodiscard]] virtual Result<void> close(const PullRequest& existing) = 0;
     // none = unchanged since the etag.
     [[nodiscard]] virtual Result<std::optional<PullRequest>> by_number(std::uint64_t number,
                                                                        const std::string& etag) = 0;
@@ -113,6 +115,9 @@ public:
                            Mirror& mirror);
 [[nodiscard]] Outcome observe(const Promotion& promotion, std::string_view external_id,
                               std::string_view details, Call& call, Forge& forge);
+// What a failed look comes to: another look later, whatever failed. Only what the forge says of the
+// request itself (merged, closed) settles a promotion; a token that is being rotated does not.
+[[nodiscard]] Outcome not_seen(const Error& error);
 [[nodiscard]] std::string lane(const Promotion& promotion, const PullRequestConfig& config);
 
 }  // namespace promotiond::sdk::inline v1::gitops
