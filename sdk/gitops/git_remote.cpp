@@ -33,10 +33,12 @@ int GitRemote::on_transport(git_transport** out, git_remote* owner, void* self) 
     return GitTransport::make(out, owner, static_cast<GitRemote*>(self)->transport_);
 }
 
-int GitRemote::on_update(const char*, const char* status, void* self) {
+int GitRemote::on_update(const char* reference, const char* status, void* self) {
     auto& remote = *static_cast<GitRemote*>(self);
-    remote.updated_ = status == nullptr;
+    const std::string_view name = reference;
     if (status != nullptr) remote.refusal_ = printable(status);
+    else if (name.substr(0, kHeads.size()) == kHeads)
+        remote.updated_.emplace(name.substr(kHeads.size()));
     return 0;
 }
 
@@ -111,24 +113,34 @@ std::optional<RemoteFailure> GitRemote::download(const std::string& branch) {
                          remote_failed ? Blame::Remote : Blame::Mirror};
 }
 
-Result<void> GitRemote::upload(const std::string& reference, const std::string& branch) {
+Result<std::set<std::string>> GitRemote::upload(
+    const std::vector<std::pair<std::string, std::string>>& pairs) {
     // Forced, since a rebuilt branch is no descendant; what protects is the old id.
-    std::string specification = "+" + reference + ":" + std::string(kHeads) + branch;
-    char* words = specification.data();
-    const git_strarray specifications{&words, 1};
+    std::vector<std::string> texts;
+    for (const auto& [reference, branch] : pairs)
+        texts.push_back("+" + reference + ":" + std::string(kHeads) + branch);
+    std::vector<char*> words;
+    for (auto& text : texts) words.push_back(text.data());
+    const git_strarray specifications{words.data(), words.size()};
     git_push_options options = GIT_PUSH_OPTIONS_INIT;
     options.callbacks = callbacks();
     options.pb_parallelism = 1;
     if (git_remote_upload(remote_.get(), &specifications, &options) != 0)
-        return failed("cannot push branch " + branch);
-    auto verdict = judge_update();
+        return failed("cannot push");
+    return updated_;
+}
+
+Result<void> GitRemote::upload(const std::string& reference, const std::string& branch) {
+    const auto done = upload({{reference, branch}});
+    if (!done) return context(done.error(), "cannot push branch " + branch);
+    auto verdict = judge_update(branch);
     if (!verdict) return context(verdict.error(), "cannot push branch " + branch);
     return verdict;
 }
 
 // A refusal by a hook or a branch rule is reported per reference while the push as such succeeds.
-Result<void> GitRemote::judge_update() const {
-    if (updated_) return {};
+Result<void> GitRemote::judge_update(const std::string& branch) const {
+    if (updated_.count(branch) != 0) return {};
     const std::string words = printable(server_words_, 2000);
     if (refusal_.empty())
         return Error{ErrorKind::Transient, "the server did not say what became of it"};

@@ -3,7 +3,10 @@
 #define PROMOTIOND_GITOPS_GIT_REMOTE_HPP
 
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "git_library.hpp"
 #include "git_transport.hpp"
@@ -41,6 +44,9 @@ public:
     // compares the old id with the one advertised on this connection. Invalid or Conflict with the
     // server's words.
     [[nodiscard]] Result<void> upload(const std::string& reference, const std::string& branch);
+    // The same for several pairs of reference and branch; the branches that the server says it set.
+    [[nodiscard]] Result<std::set<std::string>> upload(
+        const std::vector<std::pair<std::string, std::string>>& pairs);
 
 private:
     static int on_update(const char* reference, const char* status, void* self);
@@ -50,14 +56,14 @@ private:
     static int on_transport(git_transport** out, git_remote* owner, void* self);
     [[nodiscard]] git_remote_callbacks callbacks();
     [[nodiscard]] Error failed(const std::string& doing) const;
-    [[nodiscard]] Result<void> judge_update() const;
+    [[nodiscard]] Result<void> judge_update(const std::string& branch) const;
 
     GitTransport* transport_;
     git_repository* repository_;
     std::string url_;
     RemotePtr remote_;
     std::string server_words_;
-    bool updated_ = false;
+    std::set<std::string> updated_;  // branches
     std::string refusal_;
 };
 

@@ -5,12 +5,14 @@ add_library(promotiond_gitops STATIC
     git_holding.cpp
     git_http.cpp
     git_library.cpp
+    git_push_queue.cpp
     git_remote.cpp
     git_ssh.cpp
     git_tls.cpp
     git_transport.cpp
     git_waiting.cpp
     mirror.cpp
+    mirror_push.cpp
     mirror_read.cpp
     mirror_state.cpp
     mirror_write.cpp)

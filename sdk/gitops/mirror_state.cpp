@@ -7,15 +7,8 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::chrono::milliseconds kLockNap{4};
-// libgit2 pushes references, not object ids; this one is the scratch repository's only.
-constexpr const char* kOutgoing = "refs/heads/outgoing";
 
 std::string reference_of(const std::string& branch) { return "refs/heads/" + branch; }
-
-// git keeps branches as files: "a" and "a/b" cannot both be.
-bool in_the_way(const std::string& existing, const std::string& wanted) {
-    return existing.rfind(wanted + "/", 0) == 0 || wanted.rfind(existing + "/", 0) == 0;
-}
 
 }  // namespace
 
@@ -252,42 +245,6 @@ Result<git_repository*> Mirror::State::scratch() {
         return Error{ErrorKind::Internal, "cannot make a scratch repository: " + git_reason()};
     }
     return scratch_.get();
-}
-
-Result<void> Mirror::State::push(const git_oid& commit, const std::string& branch,
-                                 const std::optional<ObjectId>& expected) {
-    auto repository = scratch();
-    if (!repository) return repository.error();
-    ReferencePtr made;
-    if (git_call(made, git_reference_create, *repository, kOutgoing, &commit, 1,
-                 static_cast<const char*>(nullptr)) != 0)
-        return damage(ErrorKind::NotFound, "no commit " + to_text(commit) + " to push");
-    GitRemote remote(transport_, *repository, url_);
-    if (auto connected = remote.connect(GIT_DIRECTION_PUSH); !connected) return connected;
-    auto there = remote.advertised();
-    if (!there) return there.error();
-    const ObjectId wanted = to_text(commit);
-    const auto now = there->heads.find(branch);
-    const bool exists = now != there->heads.end();
-    const bool already = exists && now->second == wanted;
-    if (!already && (exists != expected.has_value() || (exists && now->second != *expected)))
-        return Error{ErrorKind::Conflict, "branch " + branch + " of " + address_.display() +
-                                              " is at " + (exists ? now->second : "nothing") +
-                                              " and not at " + expected.value_or("nothing") +
-                                              ": somebody else has changed it"};
-    for (const auto& [name, id] : there->heads)
-        if (!exists && in_the_way(name, branch))
-            return Error{ErrorKind::Invalid, "branch " + branch + " cannot be made beside branch " +
-                                                 name + " of " + address_.display()};
-    if (!already) {
-        auto done = remote.upload(kOutgoing, branch);
-        // Whatever was said before, the remote may have changed: ask again when it matters.
-        if (!done) return done;
-    }
-    if (advertised_) advertised_->heads.insert_or_assign(branch, wanted);
-    // What was fetched before does not know of this push.
-    opened_ = std::chrono::steady_clock::now();
-    return {};
 }
 
 }  // namespace promotiond::sdk::inline v1::gitops

@@ -10,11 +10,17 @@
 
 #include "git_cache.hpp"
 #include "git_library.hpp"
+#include "git_push_queue.hpp"
 #include "git_remote.hpp"
 #include "git_transport.hpp"
 #include "git_waiting.hpp"
 
 namespace promotiond::sdk::inline v1::gitops {
+
+// git keeps branches as files: "a" and "a/b" cannot both be.
+[[nodiscard]] inline bool in_the_way(const std::string& existing, const std::string& wanted) {
+    return existing.rfind(wanted + "/", 0) == 0 || wanted.rfind(existing + "/", 0) == 0;
+}
 
 class Mirror::State {
 public:
@@ -83,6 +89,10 @@ private:
     [[nodiscard]] Result<void> heal();
     [[nodiscard]] bool readable(const git_oid& commit) const;
     void drop_scratch();
+    // mirror_push.cpp
+    [[nodiscard]] Result<void> push_alone(const OutgoingBranch& mine);
+    [[nodiscard]] bool push_group(const OutgoingBranch& mine, PushQueue::Turn& turn);
+    void note_push(const OutgoingBranch& mine);
 
     Call* call_;
     std::string url_;

@@ -1,0 +1,115 @@
+#include "git_push_queue.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+namespace promotiond::sdk::inline v1::gitops {
+namespace {
+
+constexpr std::size_t kMostAtOnce = 32;
+constexpr std::chrono::milliseconds kLookAtCall{50};
+// A push that hangs must not hold up the others.
+constexpr std::chrono::seconds kPatience{5};
+
+}  // namespace
+
+std::shared_ptr<PushQueue> PushQueue::of(const std::string& key) {
+    static std::mutex mutex;
+    static std::map<std::string, std::weak_ptr<PushQueue>> queues;
+    const std::lock_guard lock(mutex);
+    auto found = queues[key].lock();
+    if (found) return found;
+    std::erase_if(queues, [](const auto& each) { return each.second.expired(); });
+    found = std::make_shared<PushQueue>();
+    queues[key] = found;
+    return found;
+}
+
+Result<PushQueue::Answer> PushQueue::join(OutgoingBranch mine, const Waiting& waiting) {
+    const auto patience = std::chrono::steady_clock::now() + kPatience;
+    std::unique_lock lock(mutex_);
+    const auto ticket = std::make_shared<Ticket>(Ticket{std::move(mine), Fate::Waiting});
+    waiting_.push_back(ticket);
+    while (true) {
+        if (ticket->fate == Fate::Pushed) return Answer{Without::Pushed, std::nullopt};
+        if (ticket->fate == Fate::Alone) return Answer{Without::Alone, std::nullopt};
+        if (!led_ && ticket->fate == Fate::Waiting) return Answer{Without::Alone, lead(ticket)};
+        if (auto stop = waiting.over()) {
+            std::erase(waiting_, ticket);
+            return context(*stop, "waiting for another push to the same repository");
+        }
+        if (std::chrono::steady_clock::now() > patience) {
+            std::erase(waiting_, ticket);
+            return Answer{Without::Alone, std::nullopt};
+        }
+        changed_.wait_for(lock, kLookAtCall, [&] { return !led_ || ticket->fate > Fate::Taken; });
+    }
+}
+
+std::size_t PushQueue::waiting() {
+    const std::lock_guard lock(mutex_);
+    return waiting_.size();
+}
+
+PushQueue::Turn PushQueue::lead(const std::shared_ptr<Ticket>& mine) {
+    led_ = true;
+    Turn turn(shared_from_this());
+    std::erase(waiting_, mine);
+    while (!waiting_.empty() && turn.group_.size() + 1 < kMostAtOnce) {
+        turn.group_.push_back(waiting_.front());
+        turn.group_.back()->fate = Fate::Taken;
+        waiting_.pop_front();
+    }
+    return turn;
+}
+
+std::vector<OutgoingBranch> PushQueue::Turn::others() const {
+    std::vector<OutgoingBranch> outgoing;
+    outgoing.reserve(group_.size());
+    for (const auto& ticket : group_) outgoing.push_back(ticket->outgoing);
+    return outgoing;
+}
+
+void PushQueue::Turn::pushed(std::size_t i) {
+    const std::lock_guard lock(queue_->mutex_);
+    group_[i]->fate = Fate::Pushed;
+}
+
+PushQueue::Turn::~Turn() {
+    if (!queue_) return;  // moved away
+    {
+        const std::lock_guard lock(queue_->mutex_);
+        for (const auto& ticket : group_)
+            if (ticket->fate == Fate::Taken) ticket->fate = Fate::Alone;
+        queue_->led_ = false;
+    }
+    queue_->changed_.notify_all();
+}
+
+std::string push_queue_key(const std::string& repository, const Credentials& credentials) {
+    const std::array<std::string_view, 8> parts{repository,
+                                                credentials.username,
+                                                credentials.password.reveal(),
+                                                credentials.ssh_identity.reveal(),
+                                                credentials.ssh_passphrase.reveal(),
+                                                credentials.known_hosts,
+                                                credentials.ca_pem,
+                                                credentials.proxy};
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int size = 0;
+    EVP_MD_CTX* hash = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(hash, EVP_sha256(), nullptr);
+    for (const auto& part : parts) {
+        const auto length = part.size();
+        EVP_DigestUpdate(hash, &length, sizeof length);
+        EVP_DigestUpdate(hash, part.data(), part.size());
+    }
+    EVP_DigestFinal_ex(hash, digest.data(), &size);
+    EVP_MD_CTX_free(hash);
+    return {reinterpret_cast<const char*>(digest.data()), size};
+}
+
+}  // namespace promotiond::sdk::inline v1::gitops

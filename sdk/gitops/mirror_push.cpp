@@ -1,0 +1,138 @@
+// Giving commits to the remote, alone or together with those of other calls.
+#include <algorithm>
+
+#include "mirror_state.hpp"
+
+namespace promotiond::sdk::inline v1::gitops {
+namespace {
+
+// libgit2 pushes references, not object ids; these are the scratch repository's only.
+const std::string kOutgoing = "refs/heads/outgoing";
+
+enum class Standing { There, Free, Moved, InTheWay };
+
+// How the remote's branch is, compared with what a push expects.
+Standing standing(const Advertised& there, const OutgoingBranch& mine) {
+    const auto now = there.heads.find(mine.branch);
+    const bool exists = now != there.heads.end();
+    if (exists && now->second == mine.commit) return Standing::There;
+    if (exists != mine.expected.has_value() || (exists && now->second != *mine.expected))
+        return Standing::Moved;
+    if (exists) return Standing::Free;
+    const bool blocked = std::any_of(there.heads.begin(), there.heads.end(), [&](const auto& head) {
+        return in_the_way(head.first, mine.branch);
+    });
+    return blocked ? Standing::InTheWay : Standing::Free;
+}
+
+bool refer(git_repository* repository, const std::string& name, const ObjectId& commit) {
+    const auto id = to_oid(commit);
+    ReferencePtr made;
+    return id && git_call(made, git_reference_create, repository, name.c_str(), &*id, 1,
+                          static_cast<const char*>(nullptr)) == 0;
+}
+
+}  // namespace
+
+Result<void> Mirror::State::push(const git_oid& commit, const std::string& branch,
+                                 const std::optional<ObjectId>& expected) {
+    auto repository = scratch();
+    if (!repository) return repository.error();
+    const OutgoingBranch mine{to_text(commit), branch, expected, scratch_path_ / "objects"};
+    const auto queue = PushQueue::of(push_queue_key(cache_.directory(), credentials_));
+    auto answer = queue->join(mine, waiting_);
+    if (!answer) return answer.error();
+    if (!answer->turn) {
+        if (answer->without == PushQueue::Without::Alone) return push_alone(mine);
+        note_push(mine);
+        return {};
+    }
+    if (push_group(mine, *answer->turn)) return {};
+    return push_alone(mine);
+}
+
+Result<void> Mirror::State::push_alone(const OutgoingBranch& mine) {
+    if (!refer(scratch_.get(), kOutgoing, mine.commit))
+        return damage(ErrorKind::NotFound, "no commit " + mine.commit + " to push");
+    GitRemote remote(transport_, scratch_.get(), url_);
+    if (auto connected = remote.connect(GIT_DIRECTION_PUSH); !connected) return connected;
+    const auto there = remote.advertised();
+    if (!there) return there.error();
+    const auto state = standing(*there, mine);
+    if (state == Standing::Moved) {
+        const auto now = there->heads.find(mine.branch);
+        return Error{ErrorKind::Conflict,
+                     "branch " + mine.branch + " of " + address_.display() + " is at " +
+                         (now != there->heads.end() ? now->second : "nothing") + " and not at " +
+                         mine.expected.value_or("nothing") + ": somebody else has changed it"};
+    }
+    if (state == Standing::InTheWay) {
+        const auto other =
+            std::find_if(there->heads.begin(), there->heads.end(),
+                         [&](const auto& head) { return in_the_way(head.first, mine.branch); });
+        return Error{ErrorKind::Invalid, "branch " + mine.branch +
+                                             " cannot be made beside branch " + other->first +
+                                             " of " + address_.display()};
+    }
+    if (state == Standing::Free) {
+        // Whatever was said before, the remote may have changed: ask again when it matters.
+        if (auto done = remote.upload(kOutgoing, mine.branch); !done) return done;
+    }
+    note_push(mine);
+    return {};
+}
+
+// True if one's own branch is there now. Whatever fails is not said here: who is left pushes alone.
+bool Mirror::State::push_group(const OutgoingBranch& mine, PushQueue::Turn& turn) {
+    auto all = turn.others();
+    if (all.empty()) return false;
+    all.push_back(mine);
+    // A handle of its own: it sees the others' scratch repositories, which go when they are done.
+    RepositoryPtr view;
+    OdbPtr objects;
+    if (git_call(view, git_repository_open_bare, scratch_path_.c_str()) != 0 ||
+        git_call(objects, git_repository_odb, view.get()) != 0)
+        return false;
+    const std::string mirror = cache_.path_of(number_) + "/objects";
+    if (git_odb_add_disk_alternate(objects.get(), mirror.c_str()) != 0) return false;
+    for (const auto& each : all)
+        if (&each != &all.back() &&
+            git_odb_add_disk_alternate(objects.get(), each.objects.c_str()) != 0)
+            return false;
+    GitRemote remote(transport_, view.get(), url_);
+    if (!remote.connect(GIT_DIRECTION_PUSH)) return false;
+    const auto there = remote.advertised();
+    if (!there) return false;
+    std::vector<bool> pushed(all.size());
+    std::vector<std::pair<std::string, std::string>> pairs;
+    std::map<std::string, std::size_t>
+        uploads;  // by branch: two of one branch are not our business
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto state = standing(*there, all[i]);
+        const std::string name = kOutgoing + "-" + std::to_string(i);
+        if (state == Standing::There) pushed[i] = true;
+        else if (state == Standing::Free && refer(view.get(), name, all[i].commit) &&
+                 uploads.emplace(all[i].branch, i).second)
+            pairs.emplace_back(name, all[i].branch);
+    }
+    if (!pairs.empty()) {
+        const auto updated = remote.upload(pairs);
+        if (!updated) return false;
+        for (const auto& branch : *updated)
+            if (const auto one = uploads.find(branch); one != uploads.end())
+                pushed[one->second] = true;
+    }
+    for (std::size_t i = 0; i + 1 < all.size(); ++i)
+        if (pushed[i]) turn.pushed(i);
+    if (!pushed.back()) return false;
+    note_push(mine);
+    return true;
+}
+
+void Mirror::State::note_push(const OutgoingBranch& mine) {
+    if (advertised_) advertised_->heads.insert_or_assign(mine.branch, mine.commit);
+    // What was fetched before does not know of this push.
+    opened_ = std::chrono::steady_clock::now();
+}
+
+}  // namespace promotiond::sdk::inline v1::gitops
