@@ -121,6 +121,28 @@ test('e2e: labels, reviewers and assignees are set as the Pipeline asks', async 
   await world.invariants();
 });
 
+test('e2e: labels that cannot be set are a warning, and the pull request stands', async () => {
+  await withPullRequests('    labels: [promotion]\n');
+  await world.forge.do('fault', {kind: 'status', status: 403, body: {message: 'Resource not accessible by personal access token'}, match: {path: '/labels$'}, times: -1});
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'Pending');
+  assert.equal((await world.pulls({state: 'open'})).length, 1);
+  assert.match(world.daemon.logs, /level=warn[^\n]*cannot add labels: HTTP 403/);
+  await world.invariants();
+});
+
+test('e2e: labels of a person stay, and a newer revision does not add its own twice', async () => {
+  await withPullRequests('    labels: [promotion]\n');
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  const byHand = await world.forge.ask('POST', `/repos/${kRepository}/issues/1/labels`, {token: kSecrets.forge, body: {labels: ['hold']}});
+  assert.equal(byHand.status, 200);
+  await world.daemon.inPhase(await world.deliver('1.0.2'), 'Pending');
+  const [pull] = await world.pulls({state: 'open'});
+  assert.deepEqual(pull.labels.map((label) => label.name).sort(), ['hold', 'promotion']);
+  assert.equal((await world.forge.see('requests', {method: 'POST', path: '/labels$'})).length, 2, 'ours once, and the person\'s');
+  await world.invariants();
+});
+
 test('e2e: auto-merge merges once the required check has passed', async () => {
   await world.forge.do('settings', {repository: kRepository, allowAutoMerge: true});
   await world.forge.do('rules', {repository: kRepository, rules: [{type: 'required_status_checks', pattern: 'refs/heads/main', contexts: ['ci']}]});
@@ -149,20 +171,54 @@ test('e2e: a repository that does not allow auto-merge still gets its pull reque
   await world.invariants();
 });
 
-test('e2e: a GitHub App\'s key opens the repository and the API as a token does', async () => {
+// An App of the forge's that is installed for `account`, and the Pipeline that uses its key; `secret` adds to or changes the secret.
+async function withApp({account = 'acme', secret = () => ({})} = {}) {
   const {publicKey, privateKey} = generateKeyPairSync('rsa', {modulusLength: 2048});
-  const {installation} = await world.forge.do('apps', {id: 77, account: 'acme', slug: 'promotiond', publicKey: publicKey.export({type: 'spki', format: 'pem'})});
+  const {installation} = await world.forge.do('apps', {id: 77, account, slug: 'promotiond', publicKey: publicKey.export({type: 'spki', format: 'pem'})});
   const pem = privateKey.export({type: 'pkcs1', format: 'pem'});
-  await world.daemon.writeSecret('flux-system', 'app', {
-    caFile: world.forge.ca, githubAppID: '77', githubAppInstallationID: String(installation), githubAppPrivateKey: pem});
+  await world.daemon.writeSecret('flux-system', 'app', {caFile: world.forge.ca, githubAppID: '77', githubAppPrivateKey: pem, ...secret(installation)});
   await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge).replace('{name: forge}', '{name: app}')));
   await world.start();
-  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
-  const [pull] = await world.pulls({state: 'open'});
-  assert.equal(pull.user.login, 'promotiond[bot]');
-  assert.ok(!world.daemon.logs.includes(pem.split('\n')[1]));
-  await world.invariants();
-});
+  return pem;
+}
+
+async function keyIsNowhere(pem) {
+  const line = pem.split('\n')[1];
+  assert.ok(!world.daemon.logs.includes(line), 'the key is in the log');
+  assert.ok(!JSON.stringify(await world.daemon.promotions()).includes(line), 'the key is in an answer');
+}
+
+for (const [name, secret] of [
+  ['with its installation in the secret', (installation) => ({githubAppInstallationID: String(installation)})],
+  ['whose installation it has to find', () => ({})],
+]) {
+  test(`e2e: a GitHub App's key ${name} opens the repository and the API as a token does`, async () => {
+    const pem = await withApp({secret});
+    await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+    const [pull] = await world.pulls({state: 'open'});
+    assert.equal(pull.user.login, 'promotiond[bot]');
+    await world.daemon.inPhase(await world.deliver('1.0.2'), 'Pending');
+    assert.equal((await world.forge.see('requests', {path: '/access_tokens$'})).length, 1, 'the token is used until it ends');
+    await keyIsNowhere(pem);
+    await world.invariants();
+  });
+}
+
+for (const [name, options, reason] of [
+  ['that is not installed here', {account: 'elsewhere'}, /installation[^]*404/],
+  ['whose key is no key', {secret: () => ({githubAppPrivateKey: 'canary-not-a-key'})}, /githubAppPrivateKey is not an RSA private key/],
+  ['with another App\'s key', {secret: () => ({githubAppID: '78'})}, /installation[^]*40[14]/],
+]) {
+  test(`e2e: a GitHub App ${name} fails the promotion and says so`, async () => {
+    const pem = await withApp(options);
+    const failed = await world.daemon.inPhase(await world.deliver('1.0.1'), 'Failed');
+    assert.match(failed.reason, reason);
+    assert.deepEqual(await world.pulls(), []);
+    assert.ok(!world.daemon.logs.includes('canary-not-a-key'));
+    await keyIsNowhere(pem);
+    await world.invariants();
+  });
+}
 
 test('e2e: ?wait answers 201 with the address of the pull request', async () => {
   await withPullRequests();
