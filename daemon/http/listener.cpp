@@ -180,11 +180,10 @@ public:
     }
     void remember_address() { bound_ = address(); }
 
-    Result<void> reload_tls() {
+    Result<std::function<void()>> read_tls() {
         auto tls = tls_context(options_.tls);
         if (!tls) return std::move(tls).error();
-        *tls_.access() = std::move(*tls);
-        return {};
+        return std::function<void()>([this, fresh = std::move(*tls)] { *tls_.access() = fresh; });
     }
     const std::string& bound() const { return bound_; }
 
@@ -284,7 +283,7 @@ Result<std::unique_ptr<Listener>> Listener::open(ListenOptions options) {
 void Listener::start(Service& service) { state_->start(service); }
 void Listener::stop(std::chrono::milliseconds grace) { state_->stop(grace); }
 std::function<void(std::function<void()>)> Listener::poster() const { return state_->poster(); }
-Result<void> Listener::reload_tls() { return state_->reload_tls(); }
+Result<std::function<void()>> Listener::read_tls() { return state_->read_tls(); }
 std::string Listener::address() const { return state_->bound(); }
 
 }  // namespace promotiond::http

@@ -4,7 +4,7 @@
 // drips is cut off when its time is up, however many bytes it sent. While an answer is being worked
 // out nothing is read, so pipelined requests wait in the kernel.
 //
-// Thread-safety: open, start, stop from one thread; post and use_tls from any.
+// Thread-safety: open, start, stop from one thread; posters and read_tls from any.
 #pragma once
 
 #include <chrono>
@@ -49,8 +49,9 @@ public:
 
     // Runs it on the I/O thread, or drops it if that has ended. Copies may outlive the listener.
     [[nodiscard]] std::function<void(std::function<void()>)> poster() const;
-    // Reads the certificate anew, for connections to come. Invalid: the old one stays.
-    [[nodiscard]] Result<void> reload_tls();
+    // Reads the certificate anew; what is returned puts it to use for connections to come. Two
+    // steps, so that several listeners change together or not at all. Invalid: it cannot be used.
+    [[nodiscard]] Result<std::function<void()>> read_tls();
     [[nodiscard]] std::string address() const;
 
 private:

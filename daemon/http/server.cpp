@@ -69,10 +69,13 @@ public:
     Result<void> reload() {
         auto tokens = Tokens::load(options_.tokens);
         if (!tokens) return std::move(tokens).error();
+        std::vector<std::function<void()>> put_to_use;
         for (Listener* listener : {listener_.get(), health_listener_.get()}) {
-            auto reloaded = listener->reload_tls();
-            if (!reloaded) return reloaded;
+            auto read = listener->read_tls();
+            if (!read) return std::move(read).error();
+            put_to_use.push_back(std::move(*read));
         }
+        for (const auto& use : put_to_use) use();
         front_.use(std::move(*tokens));
         return {};
     }

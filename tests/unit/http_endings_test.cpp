@@ -1,0 +1,89 @@
+// How connections end: resets, and questions that nobody answers.
+#include <condition_variable>
+#include <filesystem>
+
+#include "http/listener.hpp"
+#include "tests/unit/http_fixture.hpp"
+
+using namespace http_test;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+std::size_t open_files() {
+    const std::filesystem::directory_iterator files("/proc/self/fd");
+    return static_cast<std::size_t>(std::distance(begin(files), end(files)));
+}
+
+// Answers everything with a body of so many bytes, and knows how many are connected.
+class Answering final : public http::Service {
+public:
+    explicit Answering(std::size_t bytes) : body_(bytes, 'x') {}
+    std::optional<http::Response> head(http::Request&) override { return std::nullopt; }
+    void serve(http::Request, http::Send send) override {
+        http::Response response;
+        response.body = body_;
+        send(std::move(response));
+    }
+    void answered(std::string_view, const http::Response&) override {}
+    void load(std::size_t connections, std::size_t) override {
+        const std::lock_guard lock(mutex_);
+        connections_ = connections;
+        changed_.notify_all();
+    }
+    bool comes_to(std::size_t connections) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, seconds{30}, [&] { return connections_ == connections; });
+    }
+
+private:
+    std::string body_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t connections_ = 0;
+};
+
+struct Listening {
+    Listening(http::ListenOptions options, std::size_t bytes) : service(bytes) {
+        options.name = "test";
+        options.address = "127.0.0.1:0";
+        auto opened = http::Listener::open(options);
+        REQUIRE(opened);
+        listener = std::move(*opened);
+        listener->start(service);
+    }
+    ~Listening() { listener->stop(milliseconds{0}); }
+    Answering service;
+    std::unique_ptr<http::Listener> listener;
+};
+
+void connect_and_reset(const std::string& address) {
+    const Client client(address);
+    const linger hard{1, 0};
+    ::setsockopt(client.socket(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
+}  // namespace
+
+TEST_CASE("http: ten thousand connections that are reset leave no descriptor behind") {
+    Listening server({}, 2);
+    const std::size_t before = open_files();
+    for (int i = 0; i < 10'000; ++i) connect_and_reset(server.listener->address());
+    {
+        Client last(server.listener->address());
+        // Connections are taken in order: with this one answered all before it were.
+        CHECK(last.ask(get("/")).status == 200);
+    }
+    REQUIRE(server.service.comes_to(0));
+    CHECK(open_files() == before);
+}
+
+TEST_CASE("http: a question that the core drops is answered with 503") {
+    Running daemon;
+    daemon.core.holds = true;
+    Client sender(daemon.server->listen_address());
+    sender.send(signed_event());
+    { const auto dropped = daemon.core.next_held(); }
+    CHECK(sender.receive().status == 503);
+}
