@@ -79,6 +79,10 @@ std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
 
 std::optional<std::string> deceiving_character(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
+        if (text[at] >= 0x20 && text[at] < 0x7F) {  // nearly all there is
+            ++at;
+            continue;
+        }
         const Decoded decoded = decode(text.substr(at));
         if (decoded.size == 0) return "a broken byte";
         if (deceiving(decoded.point)) return hexadecimal(decoded.point, "U+%04X");
