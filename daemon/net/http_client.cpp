@@ -85,7 +85,8 @@ public:
         const auto timeout =
             std::clamp<std::chrono::milliseconds>(request.timeout.value_or(options_.timeout),
                                                   std::chrono::milliseconds{0}, kLongestTimeout);
-        auto result = perform(request, {started + timeout, std::move(stop)});
+        const auto end = std::min<SteadyTime>(started + timeout, request.deadline);
+        auto result = perform(request, {end, std::move(stop)});
         const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
         seconds_.observe(taken.count());
         count(request.method, result);

@@ -54,7 +54,8 @@ struct Request {
     Headers headers;
     std::string body;
     std::optional<std::chrono::milliseconds>
-        timeout;  // for the whole exchange; none = the client's default
+        timeout;                              // for the whole exchange; none = the client's default
+    SteadyTime deadline = SteadyTime::max();  // the exchange ends by then in any case
     std::optional<std::uint64_t> max_response_bytes;  // body; none = the client's default
     std::string ca_pem;                               // trusted instead of the system's
     std::string client_certificate_pem;

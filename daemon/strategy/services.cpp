@@ -19,9 +19,6 @@ namespace promotiond::strategy {
 
 namespace {
 
-// An exchange without a timeout of its own ends with the client's default; near the call's deadline
-// it gets what is left instead.
-constexpr std::chrono::milliseconds kNearDeadline{30'000};
 constexpr std::size_t kMaxNameBytes = 253;  // of a Kubernetes object or key
 
 bool is_plain_name(std::string_view name) {
@@ -98,8 +95,9 @@ bool take_headers(std::string_view lines, net::Headers& headers) {
 }
 
 std::variant<net::Request, net::HttpError> request_of(const promotiond_http_request* from,
-                                                      std::chrono::milliseconds remaining) {
+                                                      SteadyTime deadline) {
     net::Request to;
+    to.deadline = deadline;
     promotiond_view headers{};
     std::chrono::milliseconds timeout{0};
 #define PROMOTIOND_IF_COVERED(member) if (PROMOTIOND_COVERS(from, promotiond_http_request, member))
@@ -121,8 +119,7 @@ std::variant<net::Request, net::HttpError> request_of(const promotiond_http_requ
     if (!take_headers(text_of(headers), to.headers)) {
         return net::HttpError{net::Failure::Invalid, "a header line is not 'Name: value'"};
     }
-    if (timeout.count() > 0) to.timeout = std::min(timeout, remaining);
-    if (!to.timeout && remaining < kNearDeadline) to.timeout = remaining;
+    if (timeout.count() > 0) to.timeout = timeout;
     return to;
 }
 
@@ -131,12 +128,11 @@ std::variant<net::Response, net::HttpError> exchange(CallState& call,
     if (!call.still_open("http.send")) {
         return net::HttpError{net::Failure::Cancelled, "the verb has returned"};
     }
-    const auto remaining = call.remaining();
-    if (remaining.count() == 0) {
+    if (call.remaining().count() == 0) {
         return net::HttpError{net::Failure::Timeout, "the deadline of the call has passed"};
     }
     if (call.cancelled()) return net::HttpError{net::Failure::Cancelled, "the call is cancelled"};
-    const auto request = request_of(from, remaining);
+    const auto request = request_of(from, call.deadline());
     if (const auto* error = std::get_if<net::HttpError>(&request)) return *error;
     return call.host().services().http->send(std::get<net::Request>(request), call.stop());
 }
