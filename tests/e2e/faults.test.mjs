@@ -6,12 +6,14 @@ import {until} from './daemon.mjs';
 import {World, byPullRequest, kRepository, kSecrets, manifestOf, pipeline} from './world.mjs';
 
 let world;
-beforeEach(async () => {
-  world = await World.make();
+beforeEach(() => begin());
+afterEach(() => world?.end());
+
+async function begin(options) {
+  world = await World.make(options);
   await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge)));
   await world.start();
-});
-afterEach(() => world?.end());
+}
 
 const kBranch = 'promotion-flux-system-podinfo-qa';
 const kPulls = '/repos/acme/fleet/pulls$';
@@ -41,6 +43,11 @@ const kPassing = {
   'Retry-After is 10^12 seconds': {...json(503, {message: 'later'}, {'retry-after': '1000000000000'}), match: create},
   'Retry-After is negative': {...json(429, {message: 'later'}, {'retry-after': '-1'}), match: create},
   'Retry-After is no time at all': {...json(429, {message: 'later'}, {'retry-after': 'soon'}), match: create},
+  '"create" answers 409': {...json(409, {message: 'Conflict'}), match: create},
+  'somebody opens the pull request first': {kind: 'before', match: create, action: 'open-pull', with: {repository: kRepository, head: kBranch}},
+  'the base branch moves before "create"': {kind: 'before', match: create, action: 'commit', with: {repository: kRepository, files: {'other.yaml': 'a: b\n'}}},
+  'git answers 429': {kind: 'status', status: 429, headers: {'retry-after': '1', 'content-type': 'text/plain'}, body: 'slow down', match: push},
+  'git answers half to the list of branches': {kind: 'half', match: {path: 'info/refs'}},
   '"create" answers 429 with Retry-After': {...json(429, {message: 'slow down'}, {'retry-after': '1'}), match: create},
 };
 
@@ -72,6 +79,19 @@ const kStaying = {
   'a repository that is not there': {prepare: () => world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge).replace('fleet', 'gone'))), reason: /gone|not found|404/i},
   'a manifest without the marker': {
     prepare: () => world.forge.do('commit', {repository: kRepository, files: {[manifestOf('qa')]: 'version: "1.0.0"\n'}}), reason: /marker/i},
+  'a token that may not open pull requests': {
+    prepare: () => world.forge.do('fault', {...json(403, {message: 'Resource not accessible by personal access token'}, {'x-accepted-github-permissions': 'pull_requests=write'}), match: create, times: -1}),
+    reason: /403.*not accessible.*pull_requests=write/},
+  'a page for people where git was asked': {
+    prepare: () => world.forge.do('fault', {kind: 'status', status: 200, headers: {'content-type': 'text/html'}, body: '<html>sign in</html>', match: {path: 'info/refs'}, times: -1}), reason: /smart protocol.*text\/html/},
+  'a list that answers 403': {prepare: () => world.forge.do('fault', {...json(403, {message: 'Resource protected by organization SAML enforcement.'}), match: {method: 'GET', path: '/pulls\\?'}, times: -1}), reason: /403.*SAML/},
+  'a list that answers 404': {prepare: () => world.forge.do('fault', {...json(404, {message: 'Not Found'}), match: {method: 'GET', path: '/pulls\\?'}, times: -1}), reason: /404.*may not see/},
+  'a list that answers 401': {prepare: () => world.forge.do('fault', {...json(401, {message: 'Bad credentials'}), match: {method: 'GET', path: '/pulls\\?'}, times: -1}), reason: /401.*renew/},
+  'a "create" that answers 422': {
+    prepare: () => world.forge.do('fault', {...json(422, {message: 'Validation Failed', errors: [{resource: 'PullRequest', code: 'custom', message: 'Base is locked'}]}), match: create, times: -1}), reason: /422.*Base is locked/},
+  'a token that may not push': {
+    prepare: () => world.forge.do('tokens', {token: kSecrets.forge, login: 'promotiond-bot', permissions: {contents: 'read', metadata: 'read', pull_requests: 'write'}}), reason: /403|denied|permission|may not/i},
+  'an archived repository': {prepare: () => world.forge.do('settings', {repository: kRepository, archived: true}), reason: /archived|read-only|403/i},
   'a rule that forbids the branch': {
     prepare: () => world.forge.do('rules', {repository: kRepository, rules: [{type: 'creation', pattern: 'refs/heads/promotion-*'}]}), reason: /rule|GH013|declined|hook/i},
 };
@@ -114,6 +134,66 @@ test('faults: the branch of an open pull request is deleted by hand: the promoti
   await world.invariants();
 });
 
+test('faults: a pull request closed by hand ends its promotion, and the next revision gets one of its own', async () => {
+  const closed = await world.deliver('1.0.1');
+  await world.daemon.inPhase(closed, 'Pending');
+  await world.forge.do('close', {repository: kRepository, number: 1});
+  assert.match((await world.daemon.inPhase(closed, 'Failed')).reason, /closed without a merge/);
+  const {location} = await world.daemon.inPhase(await world.deliver('1.0.2'), 'Pending');
+  assert.deepEqual((await world.pulls({state: 'open'})).map((pull) => [pull.number, pull.html_url]), [[2, location]]);
+  await world.invariants();
+});
+
+test('faults: what was closed or merged while the daemon was away is seen after the start', async () => {
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'Pending');
+  await world.daemon.kill();
+  await world.forge.do('merge', {repository: kRepository, number: 1});
+  await world.forge.do('delete-branch', {repository: kRepository, branch: kBranch});
+  await world.start();
+  await world.daemon.inPhase(id, 'Succeeded');
+  await world.invariants();
+});
+
+test('faults: a base branch that has the revision by the time of the work needs no pull request', async () => {
+  await world.forge.do('fault', {kind: 'hold', match: {path: 'git-upload-pack'}});
+  const id = await world.deliver('1.0.1');
+  await until('the fetch', async () => await world.forge.see('held') === 1);
+  const text = (await world.fileOn('main', 'qa')).replace('1.0.0', '1.0.1');
+  await world.forge.do('commit', {repository: kRepository, files: {[manifestOf('qa')]: text}});
+  await world.forge.do('release');
+  await world.daemon.inPhase(id, 'Succeeded');
+  assert.deepEqual(await world.pulls(), []);
+  await world.invariants();
+});
+
+// A forge that says nothing: the exchange or the try ends at its deadline, and the next one comes through.
+const kSilent = {
+  '"create" is never answered': {kind: 'hang', match: create},
+  'the answer to "create" stops half way': {kind: 'stall', match: create},
+  'the list is never answered': {kind: 'hang', match: {method: 'GET', path: '/pulls\\?'}},
+  'the list of branches is never answered': {kind: 'hang', match: {path: 'info/refs'}},
+  'the fetched pack stops half way': {kind: 'stall', match: {method: 'POST', path: 'git-upload-pack$'}},
+  'the push is never answered': {kind: 'hang', match: push},
+  'the answer to the push stops half way': {kind: 'stall', match: push},
+};
+
+for (const [name, rule] of Object.entries(kSilent)) {
+  test(`faults: ${name}: the deadline ends it, and the promotion comes through, once`, async () => {
+    await world.end();
+    // Git has the whole try, an exchange with the API its own time.
+    const api = rule.match.path.includes('pulls');
+    await begin({config: {promotions: {deadline: api ? '25s' : '2s'}, egress: {timeout: '1s'}}});
+    await world.forge.do('fault', rule);
+    const id = await world.deliver('1.0.1');
+    const {location, history} = await world.daemon.inPhase(id, 'Pending', 20_000);
+    assert.ok(history.some(({reason}) => /deadline|time allowed/.test(reason)), JSON.stringify(history));
+    assert.deepEqual(await world.forge.see('faults'), [], 'the fault was met');
+    assert.deepEqual((await world.pulls()).map((pull) => pull.html_url), [location]);
+    await world.invariants();
+  });
+}
+
 test('faults: a token replaced in its file is used without a restart', async () => {
   await world.forge.do('revoke-token', {token: kSecrets.forge});
   const failed = await world.deliver('1.0.1');
@@ -150,9 +230,7 @@ test('faults: a redirect to another host is not followed there, and the reason s
 
 test('faults: a forge whose certificate is not trusted never sees the token', async () => {
   await world.end();
-  world = await World.make({trusted: false});
-  await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge)));
-  await world.start();
+  await begin({trusted: false});
   const id = await world.deliver('1.0.1');
   await reasonOf(id, /certificate|TLS/i);
   assert.deepEqual(await world.forge.see('requests'), []);
