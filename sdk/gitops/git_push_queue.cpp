@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kMostAtOnce = 32;
 constexpr std::chrono::milliseconds kLookAtCall{50};
 // A push that hangs must not hold up the others.
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kPatience{15};
 
 }  // namespace
 
