@@ -89,6 +89,8 @@ private:
     Site site_;
     Access access_;
     std::uint64_t created_ = 0;  // the pull request made by this object, which nobody has seen yet
+    std::optional<sdk::Error>
+        unanswered_;  // what apply() could not set this time and may next time
 };
 
 }  // namespace promotiond::github

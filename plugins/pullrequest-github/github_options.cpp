@@ -62,7 +62,11 @@ void GitHub::add_names(const std::string& path,
     }
     if (body.size() == 0) return;
     const auto response = send("POST", path, text_of(body), doing);
-    if (!response) warnings.push_back(response.error().message);
+    if (response) return;
+    const auto kind = response.error().kind;
+    const bool passing = kind == ErrorKind::Transient || kind == ErrorKind::Throttled;
+    if (passing && !unanswered_) unanswered_ = response.error();
+    warnings.push_back(response.error().message);
 }
 
 // Asked once: who has reviewed is no longer on the list of those asked, and is not asked again for
@@ -114,6 +118,7 @@ Result<Names> GitHub::apply(const PullRequest& existing, const PullRequestOption
             warnings.push_back(done.error().message);
         }
     }
+    if (unanswered_) return *std::exchange(unanswered_, std::nullopt);
     return warnings;
 }
 

@@ -16,6 +16,8 @@
 namespace promotiond::sdk::inline v1::gitops {
 namespace {
 
+// So often a promotion is repeated for labels and people that a passing fault kept from being set.
+constexpr std::uint32_t kTriesForOptions = 3;
 constexpr int kRebuilds = 3;  // when the base or the branch moves under us
 // Looked through for markers; what may be edited is smaller, so that a marked file in between is
 // refused by name instead of passed over.
@@ -240,6 +242,10 @@ Outcome settled(const PullRequest& request) {
     return Outcome::rejected(name + " was closed without a merge: " + request.url);
 }
 
+bool passes(const Error& error) {
+    return error.kind == ErrorKind::Transient || error.kind == ErrorKind::Throttled;
+}
+
 Outcome publish(const Promotion& promotion, Call& call, const PullRequestConfig& config,
                 Mirror& mirror, Forge& forge, const Prepared& prepared, const Pushed& pushed,
                 std::optional<PullRequest> found) {
@@ -253,7 +259,10 @@ Outcome publish(const Promotion& promotion, Call& call, const PullRequestConfig&
     if (request->state != PullRequestState::Open) return settled(*request);
     request->head_sha = pushed.commit;
     auto warnings = forge.apply(*request, config.options);
-    // Labels and the like are no reason to undo or repeat what is open already.
+    if (!warnings && passes(warnings.error()) && promotion.attempt < kTriesForOptions) {
+        return Outcome::from(warnings.error());
+    }
+    // Labels and the like are no reason to undo what is open already.
     const std::vector<std::string> warned =
         warnings ? *warnings : std::vector<std::string>{warnings.error().message};
     Poco::JSON::Array list;

@@ -47,7 +47,8 @@ public:
     PullRequestConfig config;
 
 private:
-    static Promotion promotion(const std::string& revision) {
+    // The revision must outlive the promotion, which holds a view of it.
+    static Promotion promotion(std::string_view revision) {
         Promotion p;
         p.id = "p-1";
         p.pipeline_namespace = "team";
@@ -209,7 +210,7 @@ TEST_CASE("pull request: another Pipeline's pull request of the same branch is l
 
 TEST_CASE("pull request: labels that cannot be set are a warning, not a failure") {
     Scene scene;
-    scene.forge.apply_error = Error{ErrorKind::Transient, "cannot add labels"};
+    scene.forge.apply_error = Error{ErrorKind::Unauthorized, "cannot add labels"};
     const Outcome outcome = scene.promote();
     CHECK(outcome.code == PROMOTIOND_PENDING);
     CHECK_THAT(outcome.details, Catch::Contains("\"warnings\":[\"cannot add labels\"]"));
@@ -241,11 +242,23 @@ TEST_CASE("pull request: it is watched until it is merged or closed") {
     CHECK(scene.observe("-1").code == PROMOTIOND_REJECTED);
 }
 
+TEST_CASE(
+    "pull request: what a passing fault kept from being set is tried again, a refusal is not") {
+    Scene scene;
+    scene.forge.apply_error = Error{ErrorKind::Transient, "cannot add labels: cut off"};
+    CHECK(scene.promote().code == PROMOTIOND_RETRY);
+    scene.forge.apply_error.reset();
+    CHECK(scene.promote().code == PROMOTIOND_PENDING);
+    CHECK(scene.forge.all.size() == 1);
+    scene.forge.apply_error = Error{ErrorKind::Unauthorized, "cannot add labels: HTTP 403"};
+    CHECK(scene.promote("1.2.0").code == PROMOTIOND_PENDING);
+}
+
 TEST_CASE("pull request: a look that fails settles nothing, whatever failed") {
     Scene scene;
     CHECK(scene.observe("7").code == PROMOTIOND_RETRY);
-    for (const auto kind : {ErrorKind::Unauthorized, ErrorKind::NotFound, ErrorKind::Invalid,
-                            ErrorKind::Transient}) {
+    for (const auto kind :
+         {ErrorKind::Unauthorized, ErrorKind::NotFound, ErrorKind::Invalid, ErrorKind::Transient}) {
         CHECK(gitops::not_seen({kind, "token is being rotated"}).code == PROMOTIOND_RETRY);
     }
     CHECK(gitops::not_seen({ErrorKind::Cancelled, "stop"}).code == PROMOTIOND_CANCELLED);

@@ -63,8 +63,8 @@ TEST_CASE("pull request text: the branch is the known name, safe for git, and un
     CHECK_THAT(slash, Catch::StartsWith("promotion-foo-bar-dev-cluster-prod-"));
     p.target = "cluster prod";
     CHECK(head_branch(p) != slash);
-    for (const std::string name :
-         {"a..b", "x.lock", "a~^:?*[\\", "-", std::string(400, 'n').c_str()}) {
+    const std::vector<std::string> names{"a..b", "x.lock", "a~^:?*[\\", "-", std::string(400, 'n')};
+    for (const std::string& name : names) {
         Promotion odd = promotion();
         odd.target = name;
         const auto branch = head_branch(odd);

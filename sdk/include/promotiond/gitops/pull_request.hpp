@@ -92,7 +92,8 @@ public:
     [[nodiscard]] virtual Result<std::optional<PullRequest>> by_number(std::uint64_t number,
                                                                        const std::string& etag) = 0;
     // Labels, reviewers, assignees, auto-merge: what is missing is added. A problem here does not
-    // undo the promotion: it is returned as warnings for people.
+    // undo the promotion: it is returned as warnings for people, or, if it may pass (Transient,
+    // Throttled), as the error, and the next try adds what is still missing.
     [[nodiscard]] virtual Result<std::vector<std::string>> apply(
         const PullRequest& existing, const PullRequestOptions& options) = 0;
 };
