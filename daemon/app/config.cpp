@@ -138,6 +138,10 @@ Result<void> check_whole(const std::filesystem::path& file, Config& config) {
         return missing("platform.local.secrets", "name the directory of secrets");
     if (config.strategies.directory.empty())
         return missing("strategies.directory", "name the directory of strategy plugins");
+    if (const auto rules = net::check(config.outbound.egress); !rules) {
+        return Error{ErrorKind::Invalid,
+                     file.string() + ": egress.allow or egress.deny: " + rules.error().message};
+    }
     if (config.cache.empty()) config.cache = config.journal.parent_path() / "cache";
     for (const auto& tls : {config.server.tls, config.server.health_tls}) {
         if (tls && (tls->certificate.empty() || tls->key.empty())) {

@@ -118,6 +118,12 @@ Result<void> Daemon::start() {
         for (const auto& problem : pipelines.problems) {
             log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
         }
+        // Read well, but nothing here can carry it out: as useless to its team as a broken file.
+        for (const auto& pipeline : pipelines.all) {
+            for (const auto& problem : engine::problems_of(*pipeline, *strategies_)) {
+                log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
+            }
+        }
         log::info("PROMO-0006", "pipelines read",
                   {{"pipelines", std::to_string(pipelines.all.size())},
                    {"problems", std::to_string(pipelines.problems.size())}});

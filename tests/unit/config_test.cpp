@@ -151,6 +151,12 @@ TEST_CASE("config: values out of range name the range") {
     CHECK(error_of("log: {level: loud}").find("debug, info, warn, error") != std::string::npos);
 }
 
+TEST_CASE("config: a rule for outbound connections that says nothing is refused") {
+    const std::string message = error_of(std::string(kMinimal) + "egress: {deny: [nonsense/99]}\n");
+    CHECK(message.find("egress.deny") != std::string::npos);
+    CHECK(message.find("nonsense/99") != std::string::npos);
+}
+
 TEST_CASE("config: anchors, aliases and doubled keys are refused") {
     CHECK(error_of("server: &a {listen: x}\nlog: *a\n") != "(accepted)");
     CHECK(error_of("log: {level: info}\nlog: {level: warn}\n") != "(accepted)");
