@@ -171,15 +171,26 @@ Result<void> SshCommand::check_host(const GitAddress& address, const Credentials
                  "forge has published a new key, update the secret"};
 }
 
+namespace {
+
+// libssh2 wants text terminated by a zero byte; a Secret's bytes are not.
+Secret terminated(const Secret& secret) {
+    std::string copy(secret.reveal());
+    Secret with_end(std::string_view(copy.c_str(), copy.size() + 1));
+    OPENSSL_cleanse(copy.data(), copy.size());
+    return with_end;
+}
+
+}  // namespace
+
 Result<void> SshCommand::log_in(const GitAddress& address, const Credentials& credentials) {
     std::string user = address.user;
     if (user.empty()) user = credentials.username;
     if (user.empty()) user = "git";
-    // libssh2 wants the passphrase terminated; a Secret's bytes are not.
-    std::string terminated(credentials.ssh_passphrase.reveal());
-    const Secret passphrase(std::string_view(terminated.c_str(), terminated.size() + 1));
-    OPENSSL_cleanse(terminated.data(), terminated.size());
-    const auto key = credentials.ssh_identity.reveal();
+    const Secret passphrase = terminated(credentials.ssh_passphrase);
+    // Its length is told as well, and libssh2 1.10 measures it all the same.
+    const Secret identity = terminated(credentials.ssh_identity);
+    const auto key = identity.reveal().substr(0, credentials.ssh_identity.size());
     const auto answer = persist([&] {
         return libssh2_userauth_publickey_frommemory(session_.get(), user.c_str(), user.size(),
                                                      nullptr, 0, key.data(), key.size(),
