@@ -115,19 +115,15 @@ Result<void> Daemon::start() {
         .set(1);
     engine_->start();
     auto watching = pipelines_->start([this](platform::Pipelines pipelines) {
-        for (const auto& problem : pipelines.problems) {
+        const std::string count = std::to_string(pipelines.all.size());
+        engine_->set_pipelines(std::move(pipelines));
+        // The engine adds what was read well and cannot be carried out: as useless to its team.
+        const auto problems = engine_->snapshot()->problems;
+        for (const auto& problem : problems) {
             log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
         }
-        // Read well, but nothing here can carry it out: as useless to its team as a broken file.
-        for (const auto& pipeline : pipelines.all) {
-            for (const auto& problem : engine::problems_of(*pipeline, *strategies_)) {
-                log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
-            }
-        }
         log::info("PROMO-0006", "pipelines read",
-                  {{"pipelines", std::to_string(pipelines.all.size())},
-                   {"problems", std::to_string(pipelines.problems.size())}});
-        engine_->set_pipelines(std::move(pipelines));
+                  {{"pipelines", count}, {"problems", std::to_string(problems.size())}});
         give_memory_back();
     });
     if (!watching) return context(std::move(watching).error(), "cannot read the pipelines");
