@@ -61,12 +61,16 @@ bool names_any_target(const Pipeline& pipeline, const std::string& name) {
                        });
 }
 
-// The targets of the environment that the event can be about. Its metadata may say which (an
-// Alert's eventMetadata `target` or `cluster`); a name that no target of the Pipeline has is
-// somebody else's label and says nothing.
-Result<std::vector<std::string>> reporting_targets(const Pipeline& pipeline,
-                                                   const Environment& from,
-                                                   const model::Event& event) {
+// The targets of the environment that the event can be about.
+struct Reporting {
+    std::vector<std::string> targets;
+    bool named = false;  // the event's metadata says which
+};
+
+// The metadata may say which target reports (an Alert's eventMetadata `target` or `cluster`); a
+// name that no target of the Pipeline has is somebody else's label and says nothing.
+Result<Reporting> reporting_targets(const Pipeline& pipeline, const Environment& from,
+                                    const model::Event& event) {
     std::vector<std::string> all;
     std::vector<std::string> named;
     std::string name = metadata(event, "target");
@@ -77,9 +81,22 @@ Result<std::vector<std::string>> reporting_targets(const Pipeline& pipeline,
         if (is_named(target, name)) named.push_back(target.text());
     }
     if (all.empty()) return invalid(kForeignObject);
-    if (!named.empty()) return named;
+    if (!named.empty()) return Reporting{std::move(named), true};
     if (!name.empty() && names_any_target(pipeline, name)) return invalid(kForeignObject);
-    return all;
+    return Reporting{std::move(all), false};
+}
+
+// One event would stand for several targets that `when` counts one by one.
+Decision held_for_cluster(const Environment& from, const model::Event& event,
+                          const std::vector<std::string>& targets) {
+    Decision decision;
+    decision.verdict = Verdict::Hold;
+    decision.reasons.push_back({"unknown-cluster", "the event does not say which cluster runs " +
+                                                       event.revision + ": targets " +
+                                                       joined(targets) + " of " + from.name +
+                                                       " share the namespace " + event.object.ns +
+                                                       "; " + kNameTheCluster});
+    return decision;
 }
 
 // What the event adds to what is known.
@@ -265,14 +282,18 @@ Result<Decision> decide(const Pipeline& pipeline, const History& history,
     if (!next) return next.error();
     if (!is_application(pipeline.app, event.event.object)) return invalid(kForeignObject);
     const Environment& from = pipeline.environments[pipeline.index_of(event.environment)];
-    const auto targets = reporting_targets(pipeline, from, event.event);
-    if (!targets) return targets.error();
+    const auto reporting = reporting_targets(pipeline, from, event.event);
+    if (!reporting) return reporting.error();
     if (const auto complaint = missing_strategy(pipeline, **next)) {
         return Error{ErrorKind::Conflict, *complaint};
     }
     if (auto reason = why_no_evidence(event.event)) return ignored(std::move(*reason));
+    const auto& targets = reporting->targets;
+    if (!reporting->named && targets.size() > 1 && needed_targets(from) > 1) {
+        return held_for_cluster(from, event.event, targets);
+    }
 
-    News news = news_of(history, event, *targets, now);
+    News news = news_of(history, event, targets, now);
     if (news.all_older) {
         return ignored({"older-than-known", "the event is older than what is known: " + from.name +
                                                 " came to run " + news.older_than +

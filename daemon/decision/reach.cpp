@@ -4,6 +4,16 @@
 
 namespace promotiond::decision {
 
+std::size_t needed_targets(const model::Environment& environment) {
+    std::size_t needed = 1;
+    switch (environment.when.kind) {
+        case model::When::Kind::Any: break;
+        case model::When::Kind::All: needed = environment.targets.size(); break;
+        case model::When::Kind::Count: needed = environment.when.count; break;
+    }
+    return std::max<std::size_t>(1, needed);
+}
+
 Reach reach_of(const model::Environment& environment, const model::History& history,
                const std::string& revision) {
     Reach reach;
@@ -13,12 +23,7 @@ Reach reach_of(const model::Environment& environment, const model::History& hist
         const bool runs = held != history.running.end() && held->second.revision == revision;
         (runs ? reach.running : reach.missing).push_back(target.text());
     }
-    switch (environment.when.kind) {
-        case model::When::Kind::Any: reach.needed = 1; break;
-        case model::When::Kind::All: reach.needed = environment.targets.size(); break;
-        case model::When::Kind::Count: reach.needed = environment.when.count; break;
-    }
-    reach.needed = std::max<std::size_t>(1, reach.needed);
+    reach.needed = needed_targets(environment);
     return reach;
 }
 

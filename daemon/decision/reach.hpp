@@ -19,6 +19,11 @@ struct Reach {
     [[nodiscard]] bool enough() const { return running.size() >= needed; }
 };
 
+// How many targets must run a revision, by the environment's `when`; at least 1.
+[[nodiscard]] std::size_t needed_targets(const model::Environment& environment);
+// What to do where events leave open which of several clusters they are of.
+inline constexpr const char* kNameTheCluster =
+    "add eventMetadata: {cluster: NAME} to each cluster's Alert";
 [[nodiscard]] Reach reach_of(const model::Environment& environment, const model::History& history,
                              const std::string& revision);
 // "5.0.0 runs in 1 of 3 targets of dev, 2 are needed; waiting for eu/app, us/app".

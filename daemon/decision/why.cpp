@@ -119,6 +119,14 @@ bool was_promoted(const Environment& into, const History& history, const std::st
         });
 }
 
+// Events that leave the cluster open are held: see decide().
+std::string name_clusters(const Environment& source) {
+    std::set<std::string> namespaces;
+    for (const model::Target& target : source.targets) namespaces.insert(target.ns);
+    const bool shared = namespaces.size() < source.targets.size();
+    return shared && needed_targets(source) > 1 ? std::string("; ") + kNameTheCluster : "";
+}
+
 void find_missing_evidence(const Pipeline& pipeline, const Environment& source,
                            const Environment& into, const History& history,
                            std::vector<Finding>& findings) {
@@ -129,7 +137,7 @@ void find_missing_evidence(const Pipeline& pipeline, const Environment& source,
              {"waiting-for-evidence",
               "no target of " + source.name + " has reported that it runs a revision"},
              "deploy to " + source.name + "; its Flux Provider must post to /promotion/" +
-                 pipeline.id.text() + "/" + source.name,
+                 pipeline.id.text() + "/" + source.name + name_clusters(source),
              std::nullopt});
         return;
     }
@@ -138,7 +146,8 @@ void find_missing_evidence(const Pipeline& pipeline, const Environment& source,
         if (reach.enough() || was_promoted(into, history, evidence->revision)) continue;
         findings.push_back({55,
                             {"waiting-for-targets", waiting_text(source, reach)},
-                            "deploy " + evidence->revision + " to " + joined(reach.missing),
+                            "deploy " + evidence->revision + " to " + joined(reach.missing) +
+                                name_clusters(source),
                             evidence->event_time});
     }
 }

@@ -232,12 +232,42 @@ TEST_CASE("decision: when n, so many distinct targets are needed") {
     CHECK(story.tell_of("dev", "c", "1").verdict == Verdict::Promote);
 }
 
-TEST_CASE(
-    "decision: an event that does not say which cluster it is of counts for all it can be of") {
-    Story story(clusters(", when: all"));
-    const Decision decision = story.tell("dev", "app", "1");
-    CHECK(decision.verdict == Verdict::Promote);
-    CHECK(decision.evidence.size() == 3);
+TEST_CASE("decision: where any target is enough, an event that names no cluster counts for all") {
+    for (const char* when : {"", ", when: any", ", when: 1"}) {
+        Story story(clusters(when));
+        const Decision decision = story.tell("dev", "app", "1");
+        CHECK(decision.verdict == Verdict::Promote);
+        CHECK(decision.evidence.size() == 3);
+    }
+}
+
+TEST_CASE("decision: where targets are counted, an event that names no cluster is held") {
+    for (const char* when : {", when: all", ", when: 2"}) {
+        Story story(clusters(when));
+        const Decision held = story.tell("dev", "app", "1");
+        CHECK(held.verdict == Verdict::Hold);
+        CHECK(held.evidence.empty());
+        CHECK(held.due.empty());
+        REQUIRE(held.reasons.size() == 1);
+        CHECK(held.reasons[0].code == "unknown-cluster");
+        CHECK(
+            held.reasons[0].text ==
+            "the event does not say which cluster runs 1: targets a/app, b/app and c/app of dev "
+            "share the namespace app; add eventMetadata: {cluster: NAME} to each cluster's Alert");
+        auto labelled = story.event("dev", "app", "1");
+        labelled.event.metadata["cluster"] = "somewhere";
+        CHECK(has_code(story.tell(labelled), "unknown-cluster"));
+        labelled.event.reason = "UpgradeFailed";
+        CHECK(has_code(story.tell(labelled), "reports-failure"));
+    }
+}
+
+TEST_CASE("decision: a namespace that one target alone has needs no cluster, counted or not") {
+    Story story(
+        "[{name: dev, when: all, targets: [{namespace: a, clusterRef: {name: eu}}, {namespace: b, "
+        "clusterRef: {name: eu}}]}, {name: prod, targets: [{namespace: app}]}]");
+    CHECK(story.tell("dev", "a", "1").verdict == Verdict::Hold);
+    CHECK(story.tell("dev", "b", "1").verdict == Verdict::Promote);
 }
 
 TEST_CASE(

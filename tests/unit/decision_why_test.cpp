@@ -26,6 +26,20 @@ TEST_CASE("why: without any evidence it says what should have come and where to"
           "reported yet");
 }
 
+TEST_CASE(
+    "why: where clusters share a namespace and are counted, it says that events must name one") {
+    Story story(
+        "[{name: dev, targets: [{namespace: a, clusterRef: {name: eu}}, {namespace: a, clusterRef: "
+        "{name: us}}], when: all}, {name: prod, targets: [{namespace: p}]}]");
+    story.tell("dev", "a", "7");
+    const std::string hint = "; add eventMetadata: {cluster: NAME} to each cluster's Alert";
+    CHECK(why_prod(story).unblock.ends_with("/promotion/default/app/dev" + hint));
+    auto event = story.event("dev", "a", "7");
+    event.event.metadata["cluster"] = "eu";
+    story.tell(event);
+    CHECK(why_prod(story).unblock == "deploy 7 to us/a" + hint);
+}
+
 TEST_CASE("why: it names the targets that are missing, and since when") {
     Story story(kTwo);
     story.tell("dev", "a", "7");
