@@ -66,6 +66,15 @@ std::pair<std::string, std::string> authority_and_path(std::string url) {
     return {url.substr(0, cut), url.substr(cut + 1)};
 }
 
+// {"resource": "PullRequest", "field": "head", "code": "invalid"}: no such branch, although it has
+// just been pushed. Somebody deleted it, or the API is behind git.
+Error conflict_if_branch_is_gone(Error error) {
+    const bool gone = error.kind == ErrorKind::Invalid &&
+                      error.message.find("; head invalid") != std::string::npos;
+    if (gone) error.kind = ErrorKind::Conflict;
+    return error;
+}
+
 void set_api(Site& site, const std::string& authority, const std::string& api_url) {
     constexpr std::string_view kCloud = ".ghe.com";
     if (!api_url.empty()) {
@@ -181,7 +190,7 @@ Result<PullRequest> GitHub::create(const std::string& head, const std::string& b
     body.set("body", text.body);
     body.set("draft", draft);
     const auto response = send("POST", pulls(), text_of(body), doing);
-    if (!response) return Error(response.error());
+    if (!response) return conflict_if_branch_is_gone(response.error());
     auto request = read(*response, doing);
     if (request && (request->head_branch != head || request->base_branch != base)) {
         return Error{ErrorKind::Transient, doing + ": bad answer: it has other branches"};

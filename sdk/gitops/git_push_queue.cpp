@@ -31,19 +31,19 @@ std::shared_ptr<PushQueue> PushQueue::of(const std::string& key) {
 Result<PushQueue::Answer> PushQueue::join(OutgoingBranch mine, const Waiting& waiting) {
     const auto patience = std::chrono::steady_clock::now() + kPatience;
     std::unique_lock lock(mutex_);
-    const auto ticket = std::make_shared<Ticket>(Ticket{std::move(mine), Fate::Waiting});
+    const auto ticket = std::make_shared<Ticket>(Ticket{std::move(mine), Fate::Waiting, {}});
     waiting_.push_back(ticket);
     while (true) {
-        if (ticket->fate == Fate::Pushed) return Answer{Without::Pushed, std::nullopt};
-        if (ticket->fate == Fate::Alone) return Answer{Without::Alone, std::nullopt};
-        if (!led_ && ticket->fate == Fate::Waiting) return Answer{Without::Alone, lead(ticket)};
+        if (ticket->fate == Fate::Pushed) return Answer{Without::Pushed, {}, ticket->heads};
+        if (ticket->fate == Fate::Alone) return Answer{};
+        if (!led_ && ticket->fate == Fate::Waiting) return Answer{{}, lead(ticket), {}};
         if (auto stop = waiting.over()) {
             std::erase(waiting_, ticket);
             return context(*stop, "waiting for another push to the same repository");
         }
         if (std::chrono::steady_clock::now() > patience) {
             std::erase(waiting_, ticket);
-            return Answer{Without::Alone, std::nullopt};
+            return Answer{};
         }
         changed_.wait_for(lock, kLookAtCall, [&] { return !led_ || ticket->fate > Fate::Taken; });
     }
@@ -73,9 +73,10 @@ std::vector<OutgoingBranch> PushQueue::Turn::others() const {
     return outgoing;
 }
 
-void PushQueue::Turn::pushed(std::size_t i) {
+void PushQueue::Turn::pushed(std::size_t i, std::shared_ptr<const RemoteHeads> heads) {
     const std::lock_guard lock(queue_->mutex_);
     group_[i]->fate = Fate::Pushed;
+    group_[i]->heads = std::move(heads);
 }
 
 PushQueue::Turn::~Turn() {

@@ -19,6 +19,7 @@
 
 #include <promotiond/gitops/mirror.hpp>
 
+#include "git_remote.hpp"
 #include "git_waiting.hpp"
 
 namespace promotiond::sdk::inline v1::gitops {
@@ -44,8 +45,9 @@ public:
 
         // Whose branches may be taken along, without one's own.
         [[nodiscard]] std::vector<OutgoingBranch> others() const;
-        // The remote has the branch of others()[i]. Those that are never named are left alone.
-        void pushed(std::size_t i);
+        // The remote has the branch of others()[i], and had `heads` just before. Those that are
+        // never named are left alone.
+        void pushed(std::size_t i, std::shared_ptr<const RemoteHeads> heads);
 
     private:
         friend class PushQueue;
@@ -62,6 +64,7 @@ public:
     struct Answer {
         Without without = Without::Alone;
         std::optional<Turn> turn;
+        std::shared_ptr<const RemoteHeads> heads;  // when Pushed: what the remote had just before
     };
     [[nodiscard]] Result<Answer> join(OutgoingBranch mine, const Waiting& waiting);
 
@@ -73,6 +76,7 @@ private:
     struct Ticket {
         OutgoingBranch outgoing;
         Fate fate = Fate::Waiting;
+        std::shared_ptr<const RemoteHeads> heads;
     };
     [[nodiscard]] Turn lead(const std::shared_ptr<Ticket>& mine);
 

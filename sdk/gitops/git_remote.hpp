@@ -13,10 +13,12 @@
 
 namespace promotiond::sdk::inline v1::gitops {
 
+using RemoteHeads = std::map<std::string, ObjectId>;  // by branch
+
 // What a remote said it has when it was connected to.
 struct Advertised {
-    std::string default_branch;             // empty = none, as in a repository without commits
-    std::map<std::string, ObjectId> heads;  // by branch
+    std::string default_branch;  // empty = none, as in a repository without commits
+    RemoteHeads heads;
 };
 
 // What a failure was about, apart from the Error itself.

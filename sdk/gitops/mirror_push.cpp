@@ -44,7 +44,7 @@ Result<void> Mirror::State::push(const git_oid& commit, const std::string& branc
     if (!answer) return answer.error();
     if (!answer->turn) {
         if (answer->without == PushQueue::Without::Alone) return push_alone(mine);
-        note_push(mine);
+        note_push(mine, *answer->heads);
         return {};
     }
     if (push_group(mine, *answer->turn)) return {};
@@ -78,7 +78,7 @@ Result<void> Mirror::State::push_alone(const OutgoingBranch& mine) {
         // Whatever was said before, the remote may have changed: ask again when it matters.
         if (auto done = remote.upload(kOutgoing, mine.branch); !done) return done;
     }
-    note_push(mine);
+    note_push(mine, there->heads);
     return {};
 }
 
@@ -122,15 +122,20 @@ bool Mirror::State::push_group(const OutgoingBranch& mine, PushQueue::Turn& turn
             if (const auto one = uploads.find(branch); one != uploads.end())
                 pushed[one->second] = true;
     }
+    const auto heads = std::make_shared<const RemoteHeads>(there->heads);
     for (std::size_t i = 0; i + 1 < all.size(); ++i)
-        if (pushed[i]) turn.pushed(i);
+        if (pushed[i]) turn.pushed(i, heads);
     if (!pushed.back()) return false;
-    note_push(mine);
+    note_push(mine, *heads);
     return true;
 }
 
-void Mirror::State::note_push(const OutgoingBranch& mine) {
-    if (advertised_) advertised_->heads.insert_or_assign(mine.branch, mine.commit);
+// A push tells the branches as a fetch does, but not which of them is the default.
+void Mirror::State::note_push(const OutgoingBranch& mine, const RemoteHeads& before) {
+    if (advertised_) {
+        advertised_->heads = before;
+        advertised_->heads.insert_or_assign(mine.branch, mine.commit);
+    }
     // What was fetched before does not know of this push.
     opened_ = std::chrono::steady_clock::now();
 }

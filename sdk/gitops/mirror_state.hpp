@@ -92,7 +92,7 @@ private:
     // mirror_push.cpp
     [[nodiscard]] Result<void> push_alone(const OutgoingBranch& mine);
     [[nodiscard]] bool push_group(const OutgoingBranch& mine, PushQueue::Turn& turn);
-    void note_push(const OutgoingBranch& mine);
+    void note_push(const OutgoingBranch& mine, const RemoteHeads& before);
 
     Call* call_;
     std::string url_;

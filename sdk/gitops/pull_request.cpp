@@ -35,7 +35,7 @@ struct Prepared {
 
 struct Pushed {
     ObjectId commit;
-    bool base_moved = false;
+    bool base_moved = false;  // while we worked: the branch is to be built anew
 };
 
 std::string first_marker(const Promotion& promotion) {
@@ -120,9 +120,10 @@ public:
         if (auto done = mirror_.push(*made, branch, *remote); !done) {
             return context(std::move(done).error(), "cannot push branch " + branch);
         }
+        // As it was when the push connected, which has cost nothing to ask.
         const auto base = mirror_.remote_head(prepared.base);
-        const bool moved = base && *base && **base != prepared.base_head;
-        return Pushed{*made, moved};
+        if (!base) return base.error();
+        return Pushed{*made, *base && **base != prepared.base_head};
     }
 
 private:
@@ -216,13 +217,13 @@ Result<PullRequest> find_or_create(const Promotion& promotion, const PullRequest
     return forge.update(*found, text);
 }
 
-Poco::JSON::Object details_of(const PullRequest& request, const std::string& commit) {
+Poco::JSON::Object details_of(const PullRequest& request) {
     Poco::JSON::Object details;
     details.set("number", static_cast<Poco::UInt64>(request.number));
     details.set("url", request.url);
     details.set("branch", request.head_branch);
     details.set("base", request.base_branch);
-    details.set("commit", commit);
+    details.set("commit", request.head_sha);
     details.set("title", request.title);
     details.set("body", request.body);
     details.set("etag", request.etag);
@@ -246,19 +247,12 @@ bool passes(const Error& error) {
     return error.kind == ErrorKind::Transient || error.kind == ErrorKind::Throttled;
 }
 
-Outcome publish(const Promotion& promotion, Call& call, const PullRequestConfig& config,
-                Mirror& mirror, Forge& forge, const Prepared& prepared, const Pushed& pushed,
-                std::optional<PullRequest> found) {
-    call.progress("opening the pull request");
-    const bool existed = found.has_value();
-    auto request =
-        find_or_create(promotion, config, prepared.base,
-                       pull_request_text(promotion, prepared.changed), std::move(found), forge);
-    if (!request)
-        return Outcome::from(context(std::move(request).error(), "cannot open pull request"));
-    if (request->state != PullRequestState::Open) return settled(*request);
-    request->head_sha = pushed.commit;
-    auto warnings = forge.apply(*request, config.options);
+enum class Opened { Created, Updated };
+
+Outcome complete(const Promotion& promotion, Call& call, const PullRequestOptions& options,
+                 Mirror& mirror, Forge& forge, const PullRequest& request, Opened opened) {
+    if (request.state != PullRequestState::Open) return settled(request);
+    auto warnings = forge.apply(request, options);
     if (!warnings && passes(warnings.error()) && promotion.attempt < kTriesForOptions) {
         return Outcome::from(warnings.error());
     }
@@ -270,12 +264,12 @@ Outcome publish(const Promotion& promotion, Call& call, const PullRequestConfig&
         call.log(Level::Warn, warning);
         list.add(warning);
     }
-    auto details = details_of(*request, pushed.commit);
+    auto details = details_of(request);
     details.set("warnings", list);
-    add_diff(details, mirror, pushed.commit);
-    return Outcome::pending(request->url, std::to_string(request->number))
-        .with_summary("pull request #" + std::to_string(request->number) +
-                      (existed ? " updated: " : " opened: ") + request->title)
+    add_diff(details, mirror, request.head_sha);
+    return Outcome::pending(request.url, std::to_string(request.number))
+        .with_summary("pull request #" + std::to_string(request.number) +
+                      (opened == Opened::Updated ? " updated: " : " opened: ") + request.title)
         .with_details(text_of(details));
 }
 
@@ -326,8 +320,19 @@ Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig&
             continue;
         }
         if (pushed->base_moved && build < kRebuilds) continue;
-        return publish(promotion, call, config, mirror, forge, *prepared, *pushed,
-                       *std::move(found));
+        call.progress("opening the pull request");
+        const auto opened = *found ? Opened::Updated : Opened::Created;
+        auto request = find_or_create(promotion, config, prepared->base,
+                                      pull_request_text(promotion, prepared->changed),
+                                      *std::move(found), forge);
+        if (request) {
+            request->head_sha = pushed->commit;
+            return complete(promotion, call, config.options, mirror, forge, *request, opened);
+        }
+        const Error failure = context(std::move(request).error(), "cannot open pull request");
+        // The branch was deleted since, or the forge is behind its own git: looked at again.
+        if (failure.kind != ErrorKind::Conflict) return Outcome::from(failure);
+        why = failure.message;
     }
     return Outcome::retry_after({}, why);
 }

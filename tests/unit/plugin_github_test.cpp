@@ -228,6 +228,9 @@ TEST_CASE("github: what is wrong with a new pull request decides whether to look
     CHECK_THAT(nothing.message, Catch::Contains("No commits between main and x"));
     const auto field = create(R"([{"resource":"PullRequest","field":"base","code":"invalid"}])");
     CHECK_THAT(field.message, Catch::Contains("base invalid"));
+    CHECK(field.kind == ErrorKind::Invalid);
+    const auto gone = create(R"([{"resource":"PullRequest","field":"head","code":"invalid"}])");
+    CHECK(gone.kind == ErrorKind::Conflict);
     CHECK_THAT(create(R"(["Could not resolve to a node"])").message,
                Catch::Contains("Could not resolve to a node"));
     CHECK_THAT(create(R"("Reviews may only be requested from collaborators")").message,

@@ -76,8 +76,8 @@ public:
     [[nodiscard]] Result<ObjectId> fetch(const std::string& branch);
     // The remote's default branch (its HEAD).
     [[nodiscard]] Result<std::string> default_branch();
-    // The remote's current head of a branch, from the last connection; none = the branch does not
-    // exist there.
+    // The remote's head of a branch as the last connection told it, which may be that of a push;
+    // none = the branch does not exist there.
     [[nodiscard]] Result<std::optional<ObjectId>> remote_head(const std::string& branch);
 
     // Calls back for each regular file of a commit's tree whose path has one of the suffixes; false

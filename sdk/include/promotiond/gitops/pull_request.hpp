@@ -80,7 +80,8 @@ public:
     // any.
     [[nodiscard]] virtual Result<std::optional<PullRequest>> find_open(const std::string& head,
                                                                        const std::string& base) = 0;
-    // Conflict if one exists already.
+    // Conflict if one exists already, or if the forge does not know the branch head: it was deleted
+    // since the push, or the forge has not seen the push yet.
     [[nodiscard]] virtual Result<PullRequest> create(const std::string& head,
                                                      const std::string& base,
                                                      const PullRequestText& text, bool draft) = 0;
