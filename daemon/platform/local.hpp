@@ -16,7 +16,8 @@ namespace promotiond::platform {
 [[nodiscard]] std::unique_ptr<PipelineSource> local_pipelines(std::filesystem::path directory);
 
 // Values are cached until the file changes. Files readable by others are served with a warning
-// once.
+// once. A secret without such a folder is looked for as systemd's LoadCredential=secrets:... lays
+// it down: <directory>/secrets_<namespace>_<name>_<key>.
 [[nodiscard]] std::unique_ptr<SecretStore> local_secrets(std::filesystem::path directory);
 
 }  // namespace promotiond::platform

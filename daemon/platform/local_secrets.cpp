@@ -33,6 +33,15 @@ bool is_public(const std::string& key) {
     return std::find(kPublic.begin(), kPublic.end(), key) != kPublic.end();
 }
 
+// systemd hands a folder of credentials over as files of one:
+// LoadCredential=secrets:/etc/.../secrets makes secrets_<namespace>_<name>_<key> of
+// <namespace>/<name>/<key>. Empty where two secrets could share that name; Kubernetes allows no
+// underscore in the first two.
+std::string credential_of(const std::string& ns, const std::string& name, const std::string& key) {
+    if ((ns + name).find('_') != std::string::npos) return {};
+    return "secrets_" + ns + "_" + name + "_" + key;
+}
+
 struct Kept {
     FileState state;
     Secret value;
@@ -53,9 +62,17 @@ public:
                              " must be one to 253 characters without '/', '\\', control characters "
                              "and a dot in front"};
         }
-        const std::string path = text_ + ns + '/' + name + '/' + key;
+        std::string path = text_ + ns + '/' + name + '/' + key;
         if (auto kept = cached(path)) return std::move(*kept);
+        const std::string credential = credential_of(ns, name, key);
+        if (auto kept = cached(text_ + credential)) return std::move(*kept);
         auto read = read_anew(ns, name, key);
+        if (!read && read.error().kind == ErrorKind::NotFound && !credential.empty()) {
+            if (auto handed = read_credential(credential)) {
+                read = std::move(handed);
+                path = text_ + credential;
+            }
+        }
         if (!read) return std::move(read).error();
         if (read->others_may_read) warn_once(path);
         if (!is_public(key)) log::redact(read->bytes);
@@ -110,6 +127,14 @@ private:
             return Error{ErrorKind::NotFound,
                          "key " + key + " of " + secret + place + " is empty; write its value"};
         }
+        return file;
+    }
+
+    [[nodiscard]] Result<FileRead> read_credential(const std::string& credential) const {
+        const FileHandle root(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (root.fd() < 0) return Error{ErrorKind::NotFound, "does not exist"};
+        auto file = read_file(root.fd(), credential);
+        if (file && file->bytes.empty()) return Error{ErrorKind::NotFound, "is empty"};
         return file;
     }
 

@@ -109,3 +109,25 @@ TEST_CASE(
     folder.mount("default/app", "token", "two", 2);
     CHECK(value_of(*store, "token") == "two");
 }
+
+TEST_CASE("secrets: what systemd hands over as credentials is found under its flat names") {
+    const Folder folder;
+    folder.write("secrets_default_app_token", "t");
+    folder.write("secrets_default_app_empty_key", "");
+    const auto store = local_secrets(folder.path());
+    CHECK(value_of(*store, "token") == "t");
+    CHECK(value_of(*store, "token") == "t");
+    const auto missing = store->get("default", "app", "hmac-key");
+    REQUIRE_FALSE(missing);
+    CHECK(missing.error().kind == ErrorKind::NotFound);
+    CHECK(missing.error().message.rfind("secret default/app", 0) == 0);
+    CHECK(store->get("default", "app", "empty_key").error().kind == ErrorKind::NotFound);
+}
+
+TEST_CASE("secrets: a flat name that two secrets could share belongs to neither") {
+    const Folder folder;
+    folder.write("secrets_a_b_c_token", "t");
+    const auto store = local_secrets(folder.path());
+    CHECK_FALSE(store->get("a_b", "c", "token"));
+    CHECK_FALSE(store->get("a", "b_c", "token"));
+}
