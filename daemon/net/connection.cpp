@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,19 +19,25 @@
 namespace promotiond::net {
 namespace {
 
+// Without a wake-up call a stop is looked for this often; and no poll is longer than the other.
 constexpr std::chrono::milliseconds kSlice{100};
+constexpr std::chrono::milliseconds kLongestPoll{60'000};
 
 std::string text_of(int error) { return std::generic_category().message(error); }
 
 // True once the descriptor is ready; false when the limit cut the wait short.
 bool wait_for(int fd, short events, const Limit& limit) {
+    const Fd wake(limit.stop.stop_possible() ? ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1);
+    const std::stop_callback on_stop(limit.stop, [&] { (void)::eventfd_write(wake.get(), 1); });
+    const auto slice = limit.stop.stop_possible() && wake.get() < 0 ? kSlice : kLongestPoll;
     while (!limit.stop.stop_requested()) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(
             limit.deadline - std::chrono::steady_clock::now());
         if (left.count() <= 0) return false;
-        pollfd entry{fd, events, 0};
-        const int ready = poll(&entry, 1, static_cast<int>(std::min(left, kSlice).count()));
-        if (ready > 0) return true;
+        // A negative descriptor is passed over (poll(2)).
+        pollfd entries[]{{fd, events, 0}, {wake.get(), POLLIN, 0}};
+        const int ready = poll(entries, 2, static_cast<int>(std::min(left, slice).count()));
+        if (ready > 0 && entries[0].revents != 0) return true;
         if (ready < 0 && errno != EINTR) return false;
     }
     return false;

@@ -1,7 +1,8 @@
 // Connection: one TCP stream, plain or TLS, whose every wait ends at a deadline or on request.
 //
-// The socket is non-blocking; waits are polls in slices, so that neither a silent nor a dripping
-// peer holds a caller past its limit. Thread-safety: one thread at a time. Owns its descriptor.
+// The socket is non-blocking and every wait is a poll with an end, so that neither a silent nor a
+// dripping peer holds a caller past its limit. Thread-safety: one thread at a time. Owns its
+// descriptor.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -26,7 +27,7 @@ namespace promotiond::net {
 template <class T>
 using Attempt = std::variant<T, HttpError>;
 
-// When an operation must end. Cancellation is noticed within 100 ms.
+// When an operation must end. Cancellation is noticed at once.
 struct Limit {
     SteadyTime deadline;
     std::stop_token stop;

@@ -1,112 +1,100 @@
 #include "net/exchange.hpp"
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
-#include <limits>
 
 namespace promotiond::net {
 namespace {
 
 namespace http = boost::beast::http;
-using Parser = http::response_parser<http::string_body>;
+
+// A Beast body that hands each piece on and keeps nothing.
+struct PieceBody {
+    struct value_type {
+        const StreamHandler* handler = nullptr;
+        bool enough = false;  // the handler wants no more
+    };
+
+    class reader {
+    public:
+        template <bool kRequest, class Fields>
+        reader(http::header<kRequest, Fields>&, value_type& sink) : sink_(sink) {}
+
+        void init(const boost::optional<std::uint64_t>&, boost::system::error_code& error) {
+            error = {};
+        }
+        template <class Buffers>
+        std::size_t put(const Buffers& buffers, boost::system::error_code& error) {
+            error = {};
+            std::size_t size = 0;
+            for (const boost::asio::const_buffer piece : boost::beast::buffers_range_ref(buffers)) {
+                if (piece.size() == 0) continue;
+                size += piece.size();
+                if (sink_.handler->piece({static_cast<const char*>(piece.data()), piece.size()}))
+                    continue;
+                sink_.enough = true;
+                error = boost::asio::error::operation_aborted;
+                break;
+            }
+            return size;
+        }
+        void finish(boost::system::error_code& error) { error = {}; }
+
+    private:
+        value_type& sink_;
+    };
+};
+
+using Parser = http::response_parser<PieceBody>;
 
 constexpr std::size_t kMostHeaderBytes = 64u << 10;
 constexpr int kMostInformational = 8;  // 1xx answers before the real one
 
-// The client frames the message and owns the connection, so these are not the caller's to say.
-constexpr std::string_view kOwnHeaders[] = {
-    "connection",          "transfer-encoding", "te",     "trailer", "upgrade", "keep-alive",
-    "proxy-authorization", "proxy-connection",  "expect",
-};
-
-bool same_name(std::string_view a, std::string_view b) {
-    return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
-}
-
-bool is_token(std::string_view text) {
-    constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-               kPunctuation.find(c) != std::string_view::npos;
-    });
-}
-
-bool is_field_value(std::string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
-    });
-}
-
-Error invalid(std::string message) { return Error{ErrorKind::Invalid, std::move(message)}; }
-
-Result<void> check_headers(const Request& request) {
-    int hosts = 0;
-    for (const auto& [name, value] : request.headers) {
-        if (!is_token(name)) return invalid("a header's name is empty or no RFC 9110 token");
-        if (!is_field_value(value))
-            return invalid("the value of header " + name +
-                           " has a line break or control character");
-        if (same_name(name, "host") && ++hosts > 1)
-            return invalid("the Host header is given twice");
-        if (same_name(name, "content-length") && value != std::to_string(request.body.size()))
-            return invalid("the Content-Length header does not fit the body; leave it out");
-        for (const auto own : kOwnHeaders) {
-            if (same_name(name, own))
-                return invalid("header " + name + " belongs to the connection; leave it out");
-        }
-    }
-    return {};
-}
-
-void append(std::string& head, std::string_view name, std::string_view value) {
-    head.append(name).append(": ").append(value).append("\r\n");
-}
-
 // The answer of one exchange as it is being read.
 class Reader {
 public:
-    Reader(Connection& connection, const ExchangeOptions& options, const Limit& limit)
-        : connection_(connection), options_(options), limit_(limit) {
+    Reader(Connection& connection, const ExchangeOptions& options, const StreamHandler& handler,
+           const Limit& limit)
+        : connection_(connection), options_(options), handler_(handler), limit_(limit) {
         renew();
     }
 
     std::optional<HttpError> run() {
         std::array<char, 16384> chunk;
         while (true) {
-            const auto read = connection_.read_some(chunk, limit_);
+            const auto waits =
+                options_.idle_timeout ? limit_.within(*options_.idle_timeout) : limit_;
+            const auto read = connection_.read_some(chunk, waits);
             if (const auto* error = std::get_if<HttpError>(&read)) return cut_short(*error);
             const auto size = std::get<std::size_t>(read);
             if (size == 0) return at_end();
             begun_ = true;
-            if (auto error = feed({chunk.data(), size})) return error;
-            if (parser_->is_done()) return std::nullopt;
+            pending_.append(chunk.data(), size);
+            if (auto error = feed()) return error;
+            if (enough_ || parser_->is_done()) return std::nullopt;
         }
     }
 
     [[nodiscard]] bool begun() const noexcept { return begun_; }
-
-    Answer take() {
-        Answer answer;
-        answer.reusable = parser_->keep_alive() && !ended_ && pending_.empty();
-        auto message = parser_->release();
-        answer.response.code = message.result_int();
-        for (const auto& field : message)
-            answer.response.headers.emplace_back(field.name_string(), field.value());
-        answer.response.body = std::move(message.body());
-        return answer;
+    [[nodiscard]] bool reusable() const {
+        return parser_->is_done() && parser_->keep_alive() && !ended_ && pending_.empty();
     }
 
 private:
     void renew() {
         parser_.emplace();
         parser_->header_limit(kMostHeaderBytes);
-        parser_->body_limit(options_.max_body_bytes);
-        parser_->eager(true);
+        if (options_.max_body_bytes) {
+            parser_->body_limit(*options_.max_body_bytes);
+        } else {
+            parser_->body_limit(boost::none);
+        }
         parser_->skip(options_.head);
+        parser_->get().body().handler = &handler_;
     }
 
     HttpError bad(const std::string& what) const {
@@ -117,7 +105,11 @@ private:
         // Half an answer is a bad answer; an answer that never began is a broken connection.
         if (begun_ && error.failure == Failure::Connect)
             return bad("cut short (" + error.message + ")");
-        return error;
+        const bool stalled = error.failure == Failure::Timeout && options_.idle_timeout &&
+                             std::chrono::steady_clock::now() < limit_.deadline;
+        if (!stalled) return error;
+        return {Failure::Timeout, "nothing came from " + connection_.name() + " for " +
+                                      std::to_string(options_.idle_timeout->count()) + " ms"};
     }
 
     std::optional<HttpError> at_end() {
@@ -131,96 +123,85 @@ private:
         return bad("it ended before its announced length");
     }
 
-    std::optional<HttpError> feed(std::string_view bytes) {
-        pending_.append(bytes);
-        while (!pending_.empty() && !parser_->is_done()) {
+    // Parses what is pending as far as it goes.
+    std::optional<HttpError> feed() {
+        std::size_t used = 0;
+        auto error = parse(used);
+        pending_.erase(0, used);
+        if (!error && !enough_ && parser_->is_done() && !pending_.empty())
+            return bad("bytes follow the end of the answer");
+        return error;
+    }
+
+    std::optional<HttpError> parse(std::size_t& used) {
+        while (used < pending_.size() && !parser_->is_done()) {
+            const bool in_body = parser_->is_header_done();
             boost::system::error_code error;
-            const auto used = parser_->put(boost::asio::buffer(pending_), error);
-            pending_.erase(0, used);
-            if (error == http::error::need_more) return std::nullopt;
+            const auto taken = parser_->put(
+                boost::asio::buffer(pending_.data() + used, pending_.size() - used), error);
+            used += taken;
+            enough_ = parser_->get().body().enough;
+            if (enough_ || error == http::error::need_more) return std::nullopt;
             if (error == http::error::body_limit)
                 return bad("its body is longer than the " +
-                           std::to_string(options_.max_body_bytes) + " bytes allowed");
+                           std::to_string(options_.max_body_bytes.value_or(0)) + " bytes allowed");
             if (error) return bad(error.message());
-            if (parser_->is_done() && is_informational()) {
-                if (++informational_ > kMostInformational) return bad("too many 1xx answers");
-                if (parser_->get().result_int() == 101) return bad("it switches protocols unasked");
-                renew();
-            } else if (used == 0) {
+            if (!in_body && parser_->is_header_done()) {
+                if (auto unfit = take_head()) return unfit;
+                if (enough_) return std::nullopt;
+            } else if (taken == 0) {
                 return std::nullopt;
             }
         }
-        if (parser_->is_done() && !pending_.empty())
-            return bad("bytes follow the end of the answer");
         return std::nullopt;
     }
 
-    bool is_informational() const { return parser_->get().result_int() / 100 == 1; }
+    std::optional<HttpError> take_head() {
+        const auto& message = parser_->get();
+        if (message.result_int() / 100 == 1) {
+            if (++informational_ > kMostInformational) return bad("too many 1xx answers");
+            if (message.result_int() == 101) return bad("it switches protocols unasked");
+            renew();
+            return std::nullopt;
+        }
+        Response head;
+        head.code = static_cast<int>(message.result_int());
+        for (const auto& field : message)
+            head.headers.emplace_back(field.name_string(), field.value());
+        enough_ = !handler_.head(head);
+        return std::nullopt;
+    }
 
     Connection& connection_;
     const ExchangeOptions& options_;
+    const StreamHandler& handler_;
     const Limit& limit_;
     std::optional<Parser> parser_;
     std::string pending_;
     int informational_ = 0;
     bool begun_ = false;
     bool ended_ = false;
+    bool enough_ = false;
 };
 
 }  // namespace
 
-bool is_idempotent(std::string_view method) {
-    constexpr std::string_view kMethods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
-    return std::find(std::begin(kMethods), std::end(kMethods), method) != std::end(kMethods);
-}
-
-std::optional<std::string_view> header(const Headers& headers, std::string_view name) {
-    for (const auto& [key, value] : headers) {
-        if (same_name(key, name)) return value;
-    }
-    return std::nullopt;
-}
-
-Result<Wire> to_wire(const Request& request, const Url& url, const WireOptions& options) {
-    if (!is_token(request.method)) return invalid("the method is no RFC 9110 token");
-    if (request.method == "CONNECT") return invalid("CONNECT is not a request; use dial");
-    if (auto checked = check_headers(request); !checked) return std::move(checked).error();
-    Wire wire;
-    wire.body = request.body;
-    auto& head = wire.head;
-    head.append(request.method).append(" ");
-    if (options.absolute_form) head.append("http://").append(url.host_header());
-    head.append(url.target).append(" HTTP/1.1\r\n");
-    if (!header(request.headers, "host")) append(head, "Host", url.host_header());
-    if (!header(request.headers, "user-agent")) append(head, "User-Agent", options.user_agent);
-    if (!header(request.headers, "accept-encoding")) append(head, "Accept-Encoding", "identity");
-    if (!options.proxy_authorization.empty())
-        append(head, "Proxy-Authorization", options.proxy_authorization);
-    for (const auto& [name, value] : request.headers) {
-        if (!same_name(name, "content-length")) append(head, name, value);
-    }
-    const bool has_body = !request.body.empty() || request.method == "POST" ||
-                          request.method == "PUT" || request.method == "PATCH";
-    if (has_body) append(head, "Content-Length", std::to_string(request.body.size()));
-    head.append("\r\n");
-    return wire;
-}
-
-std::variant<Answer, ExchangeFailure> exchange(Connection& connection, const Wire& wire,
-                                               const ExchangeOptions& options, const Limit& limit) {
-    auto unsent = connection.write_all(wire.head, limit);
-    if (!unsent) unsent = connection.write_all(wire.body, limit);
+std::variant<ExchangeEnd, ExchangeFailure> exchange(Connection& connection, const Wire& wire,
+                                                    const ExchangeOptions& options,
+                                                    const StreamHandler& handler,
+                                                    const Limit& limit) {
+    const auto sending = options.idle_timeout ? limit.within(*options.idle_timeout) : limit;
+    auto unsent = connection.write_all(wire.head, sending);
+    if (!unsent) unsent = connection.write_all(wire.body, sending);
     const bool cut =
         unsent && (unsent->failure == Failure::Timeout || unsent->failure == Failure::Cancelled);
     if (cut) return ExchangeFailure{*unsent, false};
     // A peer that refuses early (413) answers and closes while the body is still being sent; the
     // answer is worth more than the broken pipe.
-    Reader reader(connection, options, limit);
+    Reader reader(connection, options, handler, limit);
     if (auto error = reader.run())
         return ExchangeFailure{unsent && !reader.begun() ? *unsent : *error, !reader.begun()};
-    auto answer = reader.take();
-    if (unsent) answer.reusable = false;
-    return answer;
+    return reader.reusable() && !unsent ? ExchangeEnd::Reusable : ExchangeEnd::Closing;
 }
 
 Attempt<int> read_connect_answer(Connection& connection, const Limit& limit) {

@@ -9,11 +9,10 @@
 
 #include "base/guarded.hpp"
 #include "net/connection.hpp"
-#include "net/egress.hpp"
+#include "net/dialer.hpp"
 #include "net/exchange.hpp"
 #include "net/pool.hpp"
 #include "net/proxy.hpp"
-#include "net/resolver.hpp"
 #include "net/tls.hpp"
 #include "net/url.hpp"
 
@@ -26,6 +25,11 @@ constexpr std::chrono::milliseconds kAnyIdle{std::chrono::minutes{10}};
 // What cannot be sent twice goes out only on a connection that the other side has hardly had time
 // to give up; common servers keep idle ones for 5 s or more.
 constexpr std::chrono::milliseconds kHardlyIdle{2'000};
+
+std::chrono::milliseconds bounded(std::chrono::milliseconds timeout) {
+    return std::clamp<std::chrono::milliseconds>(timeout, std::chrono::milliseconds{0},
+                                                 kLongestTimeout);
+}
 
 HttpError invalid(const Error& error) { return {Failure::Invalid, error.message}; }
 
@@ -70,39 +74,62 @@ std::string method_label(std::string_view method) {
 class HttpClient::State {
 public:
     State(Options options, Metrics& metrics)
-        : options_(std::move(options)),
+        : options_(with_user_agent(std::move(options))),
           metrics_(metrics),
           seconds_(metrics.histogram("promotiond_outbound_seconds",
                                      "Time of outbound HTTP exchanges, whatever came of them.",
                                      {0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60})),
-          egress_(options_.egress),
-          proxies_(options_.proxy, options_.no_proxy) {
-        if (options_.user_agent.empty()) options_.user_agent = "promotiond";
-    }
+          dialer_(options_) {}
 
     std::variant<Response, HttpError> send(const Request& request, std::stop_token stop) {
         const auto started = std::chrono::steady_clock::now();
-        const auto timeout =
-            std::clamp<std::chrono::milliseconds>(request.timeout.value_or(options_.timeout),
-                                                  std::chrono::milliseconds{0}, kLongestTimeout);
-        const auto end = std::min<SteadyTime>(started + timeout, request.deadline);
-        auto result = perform(request, {end, std::move(stop)});
+        const auto end = end_of(request, request.timeout.value_or(options_.timeout));
+        Response response;
+        const StreamHandler collect{[&](const Response& head) {
+                                        response = head;
+                                        return true;
+                                    },
+                                    [&](std::string_view piece) {
+                                        response.body.append(piece);
+                                        return true;
+                                    }};
+        ExchangeOptions options{
+            .max_body_bytes = request.max_response_bytes.value_or(options_.max_response_bytes)};
+        auto error = perform(request, collect, options, {end, std::move(stop)});
         const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - started;
         seconds_.observe(taken.count());
-        count(request.method, result);
-        return result;
+        count(request.method, error, response.code);
+        if (error) return std::move(*error);
+        return response;
     }
 
-    Attempt<Connection> connect(const std::string& host, std::uint16_t port,
-                                const std::string& proxy, const Limit& limit) {
-        auto chosen = proxies_.choose(proxy, host);
+    std::optional<HttpError> stream(const Request& request, const StreamHandler& handler,
+                                    std::stop_token stop) {
+        const auto end = request.timeout ? end_of(request, *request.timeout) : request.deadline;
+        int code = 0;
+        const StreamHandler watched{[&](const Response& head) {
+                                        code = head.code;
+                                        return handler.head(head);
+                                    },
+                                    handler.piece};
+        ExchangeOptions options{
+            .max_body_bytes = request.max_response_bytes,
+            .idle_timeout = bounded(request.idle_timeout.value_or(options_.timeout))};
+        auto error = perform(request, watched, options, {end, std::move(stop)});
+        count(request.method, error, code);
+        return error;
+    }
+
+    std::variant<int, HttpError> dial(const std::string& host, std::uint16_t port,
+                                      const std::string& proxy, const Limit& limit) {
+        const auto chosen = dialer_.proxy_for(proxy, host);
         if (!chosen) return invalid(chosen.error());
-        if (!*chosen) return connect_to(host, port, true, limit);
-        return tunnel(**chosen, host, port, limit);
-    }
-
-    [[nodiscard]] std::chrono::milliseconds connect_timeout() const {
-        return options_.connect_timeout;
+        auto made = dialer_.dial(host, port, *chosen, limit.within(options_.connect_timeout));
+        if (auto* error = std::get_if<HttpError>(&made)) return std::move(*error);
+        const int fd = std::get<Connection>(made).release();
+        const int flags = ::fcntl(fd, F_GETFL);
+        (void)::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+        return fd;
     }
 
     [[nodiscard]] const std::string* ca_for(std::string_view host) const {
@@ -117,33 +144,38 @@ private:
     // Everything that is settled before the first byte goes out.
     struct Prepared {
         Url url;
-        std::optional<ProxyRules::Choice> proxy;
+        Dialer::Proxy proxy;
         TlsContext tls;   // null for http
         std::string key;  // of the pool
         Wire wire;
-        ExchangeOptions exchange;
     };
 
-    void count(const std::string& method, const std::variant<Response, HttpError>& result) {
-        std::string code;
-        if (const auto* error = std::get_if<HttpError>(&result)) {
-            code = name_of(error->failure);
-        } else {
-            code = std::to_string(std::get<Response>(result).code / 100) + "xx";
-        }
+    static Options with_user_agent(Options options) {
+        if (options.user_agent.empty()) options.user_agent = "promotiond";
+        return options;
+    }
+
+    static SteadyTime end_of(const Request& request, std::chrono::milliseconds timeout) {
+        return std::min<SteadyTime>(std::chrono::steady_clock::now() + bounded(timeout),
+                                    request.deadline);
+    }
+
+    void count(const std::string& method, const std::optional<HttpError>& error, int code) {
         metrics_
             .counter("promotiond_outbound_requests_total",
                      "Outbound HTTP exchanges by method and class of the answer or failure.",
-                     {{"method", method_label(method)}, {"code", std::move(code)}})
+                     {{"method", method_label(method)},
+                      {"code", error ? std::string(name_of(error->failure))
+                                     : std::to_string(code / 100) + "xx"}})
             .add();
     }
 
     std::variant<Prepared, HttpError> prepare(const Request& request) {
         auto url = parse_url(request.url);
         if (!url) return invalid(url.error());
-        auto chosen = proxies_.choose(request.proxy, url->host);
+        auto chosen = dialer_.proxy_for(request.proxy, url->host);
         if (!chosen) return invalid(chosen.error());
-        Prepared prepared{std::move(*url), std::move(*chosen), nullptr, {}, {}, {}};
+        Prepared prepared{std::move(*url), std::move(*chosen), nullptr, {}, {}};
         const bool absolute = prepared.proxy && !prepared.url.tls;
         auto wire =
             to_wire(request, prepared.url,
@@ -165,19 +197,19 @@ private:
             const auto& proxy = prepared.proxy->proxy;
             prepared.key += proxy.authority() + " " + digest_of({}, {}, proxy.credentials);
         }
-        prepared.exchange.head = request.method == "HEAD";
-        prepared.exchange.max_body_bytes =
-            request.max_response_bytes.value_or(options_.max_response_bytes);
         return prepared;
     }
 
-    std::variant<Response, HttpError> perform(const Request& request, const Limit& limit) {
+    // The answer goes to `handler`; nothing if it came to a proper end.
+    std::optional<HttpError> perform(const Request& request, const StreamHandler& handler,
+                                     ExchangeOptions& options, const Limit& limit) {
         auto ready = prepare(request);
         if (auto* error = std::get_if<HttpError>(&ready)) return std::move(*error);
         const auto& prepared = std::get<Prepared>(ready);
+        options.head = request.method == "HEAD";
         const bool again = is_idempotent(request.method);
         if (auto pooled = pool_.take(prepared.key, again ? kAnyIdle : kHardlyIdle)) {
-            auto result = exchange(*pooled, prepared.wire, prepared.exchange, limit);
+            auto result = exchange(*pooled, prepared.wire, options, handler, limit);
             const auto* failed = std::get_if<ExchangeFailure>(&result);
             const bool stale = failed != nullptr && failed->no_answer_begun &&
                                failed->error.failure == Failure::Connect;
@@ -186,90 +218,26 @@ private:
         auto made = make_connection(prepared, limit.within(options_.connect_timeout));
         if (auto* error = std::get_if<HttpError>(&made)) return std::move(*error);
         auto connection = std::get<Connection>(std::move(made));
-        auto result = exchange(connection, prepared.wire, prepared.exchange, limit);
+        auto result = exchange(connection, prepared.wire, options, handler, limit);
         return finish(prepared, std::move(connection), std::move(result));
     }
 
-    std::variant<Response, HttpError> finish(const Prepared& prepared, Connection connection,
-                                             std::variant<Answer, ExchangeFailure> result) {
+    std::optional<HttpError> finish(const Prepared& prepared, Connection connection,
+                                    std::variant<ExchangeEnd, ExchangeFailure> result) {
         if (auto* failed = std::get_if<ExchangeFailure>(&result)) return std::move(failed->error);
-        auto& answer = std::get<Answer>(result);
-        if (answer.reusable) pool_.give(prepared.key, std::move(connection));
-        return std::move(answer.response);
+        if (std::get<ExchangeEnd>(result) == ExchangeEnd::Reusable)
+            pool_.give(prepared.key, std::move(connection));
+        return std::nullopt;
     }
 
     Attempt<Connection> make_connection(const Prepared& prepared, const Limit& limit) {
         const auto& url = prepared.url;
-        auto made = !prepared.proxy ? connect_to(url.host, url.port, true, limit)
-                    : url.tls       ? tunnel(*prepared.proxy, url.host, url.port, limit)
-                                    : connect_to_proxy(*prepared.proxy, url.host, limit);
+        auto made = prepared.proxy && !url.tls
+                        ? dialer_.dial_proxy(*prepared.proxy, url.host, limit)
+                        : dialer_.dial(url.host, url.port, prepared.proxy, limit);
         auto* connection = std::get_if<Connection>(&made);
         if (connection == nullptr || !prepared.tls) return made;
         if (auto error = connection->start_tls(*prepared.tls, url.host, limit)) return *error;
-        return made;
-    }
-
-    // Each address the name has is judged; the first one that may be and can be connected to is.
-    Attempt<Connection> connect_to(const std::string& host, std::uint16_t port, bool judged,
-                                   const Limit& limit) {
-        const auto name = authority_of(host, port);
-        const auto refused = [&](const std::string& why) {
-            return HttpError{Failure::Refused, "connecting to " + name + " is refused: " + why +
-                                                   "; allow it in the egress rules if it is meant"};
-        };
-        // Names are judged before the name server hears of them.
-        if (judged && !maybe_allowed(host))
-            return refused(egress_.refusal(host, std::nullopt).value_or("by its name"));
-        auto resolved = resolver_.resolve(host, limit);
-        if (auto* error = std::get_if<HttpError>(&resolved)) return std::move(*error);
-        std::optional<std::string> refusal;
-        std::optional<HttpError> last;
-        auto addresses = std::get<std::vector<Address>>(std::move(resolved));
-        for (std::size_t i = 0; i < addresses.size(); ++i) {
-            if (auto why = judged ? egress_.refusal(host, addresses[i]) : std::nullopt) {
-                refusal = std::move(why);
-                continue;
-            }
-            const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-                limit.deadline - std::chrono::steady_clock::now());
-            const auto share = left / static_cast<long>(addresses.size() - i);
-            auto made = Connection::open(addresses[i], port, name, limit.within(share));
-            auto* error = std::get_if<HttpError>(&made);
-            if (error == nullptr || error->failure == Failure::Cancelled) return made;
-            last = std::move(*error);
-        }
-        if (last) return std::move(*last);
-        return refused(refusal.value_or("it has no address"));
-    }
-
-    // A name that is denied or names a metadata service need not be looked up. One that only fails
-    // to be on the allow list may still have an address that is.
-    bool maybe_allowed(const std::string& host) const {
-        if (options_.egress.only_allowed) return true;
-        return !egress_.refusal(host, std::nullopt).has_value();
-    }
-
-    Attempt<Connection> connect_to_proxy(const ProxyRules::Choice& choice, const std::string& host,
-                                         const Limit& limit) {
-        // The proxy resolves the name, so only the name (or literal address) can be judged here.
-        if (const auto why = egress_.refusal(host, std::nullopt))
-            return HttpError{Failure::Refused, "connecting to " + host + " is refused: " + *why +
-                                                   "; allow it in the egress rules if it is meant"};
-        auto made = connect_to(choice.proxy.host, choice.proxy.port, !choice.own, limit);
-        if (auto* error = std::get_if<HttpError>(&made)) error->message.insert(0, "proxy: ");
-        return made;
-    }
-
-    Attempt<Connection> tunnel(const ProxyRules::Choice& choice, const std::string& host,
-                               std::uint16_t port, const Limit& limit) {
-        auto made = connect_to_proxy(choice, host, limit);
-        auto* connection = std::get_if<Connection>(&made);
-        if (connection == nullptr) return made;
-        const auto authority = authority_of(host, port);
-        if (auto error =
-                open_tunnel(*connection, choice.proxy, authority, options_.user_agent, limit))
-            return *error;
-        connection->rename(authority);
         return made;
     }
 
@@ -291,9 +259,7 @@ private:
     Options options_;
     Metrics& metrics_;
     Histogram& seconds_;
-    Egress egress_;
-    ProxyRules proxies_;
-    Resolver resolver_;
+    Dialer dialer_;
     Pool pool_;
     Guarded<std::map<std::string, TlsContext>> contexts_;
 };
@@ -306,6 +272,11 @@ std::variant<Response, HttpError> HttpClient::send(const Request& request, std::
     return state_->send(request, std::move(stop));
 }
 
+std::optional<HttpError> HttpClient::stream(const Request& request, const StreamHandler& handler,
+                                            std::stop_token stop) {
+    return state_->stream(request, handler, std::move(stop));
+}
+
 std::variant<int, HttpError> HttpClient::dial(const std::string& host, std::uint16_t port,
                                               const std::string& proxy, SteadyTime deadline,
                                               std::stop_token stop) {
@@ -313,14 +284,7 @@ std::variant<int, HttpError> HttpClient::dial(const std::string& host, std::uint
         host.starts_with('[') && host.ends_with(']') ? host.substr(1, host.size() - 2) : host;
     if (!is_host(plain) || port == 0)
         return HttpError{Failure::Invalid, "the host or port to connect to is malformed"};
-    const Limit limit{deadline, std::move(stop)};
-    auto made =
-        state_->connect(normal_host(plain), port, proxy, limit.within(state_->connect_timeout()));
-    if (auto* error = std::get_if<HttpError>(&made)) return std::move(*error);
-    const int fd = std::get<Connection>(made).release();
-    const int flags = ::fcntl(fd, F_GETFL);
-    (void)::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-    return fd;
+    return state_->dial(normal_host(plain), port, proxy, {deadline, std::move(stop)});
 }
 
 const std::string* HttpClient::ca_for(std::string_view host) const { return state_->ca_for(host); }

@@ -2,7 +2,8 @@
 // through it, so TLS policy, proxy, address rules, deadlines, size limits and metrics are in one
 // place.
 //
-// An exchange either delivers a whole, length-checked answer or says precisely what failed.
+// An exchange either delivers a whole, length-checked answer or says precisely what failed;
+// stream() hands the answer on as it arrives and still says at the end whether it was whole.
 // Redirects are never followed. Names are resolved once, checked against the rules, and the checked
 // address is the one connected to. Connections are kept and reused per origin; a request that met a
 // stale one is sent again only if it is safe (RFC 9110 idempotent).
@@ -53,11 +54,15 @@ struct Request {
     std::string url;
     Headers headers;
     std::string body;
-    std::optional<std::chrono::milliseconds>
-        timeout;                              // for the whole exchange; none = the client's default
+    // For the whole exchange; none = the client's default for send(), no limit for stream().
+    std::optional<std::chrono::milliseconds> timeout;
+    // stream() only: the longest wait for the next byte of the answer, and for the request to be
+    // taken; none = the client's default timeout.
+    std::optional<std::chrono::milliseconds> idle_timeout;
     SteadyTime deadline = SteadyTime::max();  // the exchange ends by then in any case
-    std::optional<std::uint64_t> max_response_bytes;  // body; none = the client's default
-    std::string ca_pem;                               // trusted instead of the system's
+    // Body; none = the client's default for send(), no limit for stream().
+    std::optional<std::uint64_t> max_response_bytes;
+    std::string ca_pem;  // trusted instead of the system's
     std::string client_certificate_pem;
     Secret client_key_pem;
     // Wins over the client's own; judged by the egress rules, as the client's own is not. Behind a
@@ -69,6 +74,16 @@ struct Response {
     int code = 0;
     Headers headers;
     std::string body;
+};
+
+// Takes an answer as it arrives. Called in the thread that calls stream(); the time spent here does
+// not count as idle. Both are set; either ends the exchange by returning false.
+struct StreamHandler {
+    // Once, before the first piece: code and headers, no body. 1xx answers are not shown.
+    std::function<bool(const Response& head)> head;
+    // The next bytes of the body, without chunk framing, valid during the call. Never empty; where
+    // one piece ends means nothing.
+    std::function<bool(std::string_view piece)> piece;
 };
 
 // Why there is no answer; finer than ErrorKind because plugins act on it (ext/http.h).
@@ -101,6 +116,14 @@ public:
 
     [[nodiscard]] std::variant<Response, HttpError> send(const Request& request,
                                                          std::stop_token stop = {});
+
+    // Nothing once the body came to its proper end or the handler had enough; a body that is cut
+    // short is BadAnswer or Connect, a silence longer than idle_timeout is Timeout. `stop` ends it
+    // within milliseconds. The pieces taken before an error stay taken: nothing is sent again after
+    // the first byte of an answer. Nothing is kept in memory but the piece in hand.
+    [[nodiscard]] std::optional<HttpError> stream(const Request& request,
+                                                  const StreamHandler& handler,
+                                                  std::stop_token stop = {});
 
     // A connected TCP socket under the same rules and proxy (CONNECT); the caller owns and closes
     // it. Blocking and close-on-exec.

@@ -1,8 +1,6 @@
 #include <thread>
 
-#include "catch.hpp"
-#include "net/http_client.hpp"
-#include "tests/simulators/http_server.hpp"
+#include "unit/net_fixture.hpp"
 
 using namespace promotiond;
 using namespace std::chrono_literals;
@@ -10,34 +8,9 @@ using net::Failure;
 using simulators::HttpServer;
 using simulators::ScriptedAnswer;
 using simulators::whole;
+using test::Client;
+using test::get;
 using After = ScriptedAnswer::After;
-
-namespace {
-
-struct Client {
-    explicit Client(net::HttpClient::Options options = {}) : http(std::move(options), metrics) {}
-
-    net::Response good(const net::Request& request) {
-        auto result = http.send(request);
-        if (const auto* error = std::get_if<net::HttpError>(&result)) FAIL(error->message);
-        return std::get<net::Response>(std::move(result));
-    }
-    net::HttpError bad(const net::Request& request, std::stop_token stop = {}) {
-        auto result = http.send(request, std::move(stop));
-        REQUIRE(std::holds_alternative<net::HttpError>(result));
-        return std::get<net::HttpError>(std::move(result));
-    }
-    Metrics metrics;
-    net::HttpClient http;
-};
-
-net::Request get(const std::string& url) {
-    net::Request request;
-    request.url = url;
-    return request;
-}
-
-}  // namespace
 
 TEST_CASE("net: a whole answer is delivered with code, headers and body") {
     const HttpServer server({whole(201, "made", "X-Answer: yes\r\n")});
