@@ -10,6 +10,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "app/check.hpp"
 #include "app/config.hpp"
 #include "app/daemon.hpp"
 #include "app/version.hpp"
@@ -45,6 +46,14 @@ std::optional<Config> loaded(const std::filesystem::path& file) {
     auto config = load_config(file, current_environment());
     if (config) return std::move(*config);
     log::error("PROMO-0001", config.error().message);
+    return std::nullopt;
+}
+
+// The same for a person at a terminal.
+std::optional<Config> shown(const std::filesystem::path& file) {
+    auto config = load_config(file, current_environment());
+    if (config) return std::move(*config);
+    std::cerr << config.error().message << "\n";
     return std::nullopt;
 }
 
@@ -104,8 +113,10 @@ void Application::defineOptions(Poco::Util::OptionSet& options) {
     options.addOption(
         add("config", "c", "the configuration file; default /etc/promotiond/promotiond.yaml")
             .argument("FILE"));
-    options.addOption(
-        add("check", "", "check configuration, strategies and pipelines, and exit: 0 or 78"));
+    options.addOption(add(
+        "check", "",
+        "try all that a start would - addresses, certificates, tokens, journal, directories, "
+        "strategies, pipelines - without effects, and exit: 0 or 78; run it as the daemon's user"));
     options.addOption(
         add("list-strategies", "", "list the strategies in the configured directory, and exit"));
     options.addOption(add("version", "V", "print the version, and exit"));
@@ -157,10 +168,12 @@ int Application::help() const {
 }
 
 int Application::check() const {
-    const auto config = loaded(config_);
+    const auto config = shown(config_);
     if (!config) return kExitConfiguration;
     for (const auto& warning : config->warnings) std::cerr << "warning: " << warning << "\n";
-    const auto problems = promotiond::app::check(*config);
+    log::open({.level = log::Level::Warn});
+    const auto [problems, notes] = promotiond::app::check(*config);
+    for (const auto& note : notes) std::cerr << "note: " << note << "\n";
     for (const auto& problem : problems) std::cerr << problem << "\n";
     if (!problems.empty()) return kExitConfiguration;
     std::cout << config_.string() << ": in order\n";
@@ -168,7 +181,7 @@ int Application::check() const {
 }
 
 int Application::list_strategies() const {
-    const auto config = loaded(config_);
+    const auto config = shown(config_);
     if (!config) return kExitConfiguration;
     const auto strategies = load_strategies(*config, {});
     if (!strategies) {

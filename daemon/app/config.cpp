@@ -61,6 +61,7 @@ Result<void> apply_mapping(const YamlNode& node, const std::string& prefix, Targ
     for (std::size_t i = 0; i < node.members.size(); ++i) {
         const auto& [name, value] = node.members[i];
         const std::string path = prefix + name;
+        target.config.places.insert_or_assign(path, node.key_positions[i]);
         if (const Key* key = key_of(path)) {
             if (auto applied = key->apply(value, target); !applied) return applied;
             continue;
@@ -121,14 +122,30 @@ Result<void> apply_environment(const Environment& environment, Config& config) {
         }
         auto node = node_from_variable(*found, name, value);
         if (!node) return std::move(node).error();
+        config.places.insert_or_assign(found->path, model::Position{name, 0, 0});
         if (auto applied = found->apply(*node, target); !applied) return applied;
     }
     return {};
 }
 
-Result<void> check_whole(const std::filesystem::path& file, Config& config) {
+// The rules of a list one by one, so that the error stands where the wrong one does.
+Result<void> check_egress(const Config& config) {
+    const auto& egress = config.outbound.egress;
+    net::EgressRules allow;
+    allow.allow = egress.allow;
+    if (const auto right = net::check(allow); !right)
+        return config.error_at("egress.allow", right.error().message);
+    net::EgressRules deny;
+    deny.deny = egress.deny;
+    if (const auto right = net::check(deny); !right)
+        return config.error_at("egress.deny", right.error().message);
+    return {};
+}
+
+Result<void> check_whole(Config& config) {
     const auto missing = [&](const char* key, const char* what) {
-        return Error{ErrorKind::Invalid, file.string() + ": \"" + key + "\" is missing: " + what};
+        return Error{ErrorKind::Invalid,
+                     config.file.string() + ": \"" + key + "\" is missing: " + what};
     };
     if (config.journal.empty())
         return missing("journal.path", "name the file that keeps every decision");
@@ -138,16 +155,12 @@ Result<void> check_whole(const std::filesystem::path& file, Config& config) {
         return missing("platform.local.secrets", "name the directory of secrets");
     if (config.strategies.directory.empty())
         return missing("strategies.directory", "name the directory of strategy plugins");
-    if (const auto rules = net::check(config.outbound.egress); !rules) {
-        return Error{ErrorKind::Invalid,
-                     file.string() + ": egress.allow or egress.deny: " + rules.error().message};
-    }
+    if (auto rules = check_egress(config); !rules) return rules;
     if (config.cache.empty()) config.cache = config.journal.parent_path() / "cache";
-    for (const auto& tls : {config.server.tls, config.server.health_tls}) {
-        if (tls && (tls->certificate.empty() || tls->key.empty())) {
-            return Error{ErrorKind::Invalid,
-                         file.string() + ": TLS needs both certificate and key"};
-        }
+    for (const auto& [key, tls] : {std::pair{"server.tls", &config.server.tls},
+                                   std::pair{"server.healthTls", &config.server.health_tls}}) {
+        if (*tls && ((*tls)->certificate.empty() || (*tls)->key.empty()))
+            return config.error_at(key, "TLS needs both certificate and key; name the other file");
     }
     return {};
 }
@@ -165,12 +178,20 @@ Environment current_environment() {
     return all;
 }
 
+Error Config::error_at(const std::string& key, const std::string& what) const {
+    const auto place = places.find(key);
+    const model::Position where =
+        place == places.end() ? model::Position{file.string(), 0, 0} : place->second;
+    return model::yaml_error(where, key + ": " + what);
+}
+
 Result<Config> load_config(const std::filesystem::path& file, const Environment& environment) {
     Config config;
+    config.file = file;
     if (auto applied = apply_file(file, config); !applied) return std::move(applied).error();
     if (auto applied = apply_environment(environment, config); !applied)
         return std::move(applied).error();
-    if (auto checked = check_whole(file, config); !checked) return std::move(checked).error();
+    if (auto checked = check_whole(config); !checked) return std::move(checked).error();
     return config;
 }
 

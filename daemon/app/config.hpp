@@ -18,6 +18,7 @@
 #include "base/result.hpp"
 #include "engine/engine.hpp"
 #include "http/server.hpp"
+#include "model/pipeline.hpp"
 #include "net/http_client.hpp"
 #include "strategy/strategy.hpp"
 
@@ -35,6 +36,14 @@ struct Config {
     std::filesystem::path cache;  // git mirrors and scratch space
     std::chrono::milliseconds shutdown_grace{20'000};
     std::vector<std::string> warnings;  // for the log: variables that look like ours and are not
+
+    std::filesystem::path file;
+    // Where keys and sections were set, the newest place of each: the file, or a variable.
+    std::map<std::string, model::Position, std::less<>> places;
+
+    // "file:line:column: key: what" for a key as config_keys() spells it, or a section; without
+    // line and column if the key has its default.
+    [[nodiscard]] Error error_at(const std::string& key, const std::string& what) const;
 };
 
 // Name and value of an environment variable, as in environ.

@@ -6,7 +6,6 @@
 #include <system_error>
 
 #include "app/version.hpp"
-#include "engine/problems.hpp"
 #include "platform/local.hpp"
 
 namespace promotiond::app {
@@ -153,28 +152,6 @@ Result<void> Daemon::reload(const Config& fresh) {
     if (auto served = server_->reload(); !served) return served;
     log::open(fresh.log);
     return {};
-}
-
-std::vector<std::string> check(const Config& config) {
-    std::vector<std::string> problems;
-    auto strategies = load_strategies(config, {});
-    if (!strategies) return {strategies.error().message};
-    for (const auto& refusal : (*strategies)->refusals()) {
-        problems.push_back(refusal.file.string() + ": " + refusal.message);
-    }
-    platform::Pipelines found;
-    const auto source = platform::local_pipelines(config.pipelines);
-    if (auto read = source->start(
-            [&found](platform::Pipelines pipelines) { found = std::move(pipelines); });
-        !read) {
-        problems.push_back(read.error().message);
-    }
-    for (const auto& problem : found.problems) problems.push_back(problem.message);
-    for (const auto& pipeline : found.all) {
-        for (auto& problem : engine::problems_of(*pipeline, **strategies))
-            problems.push_back(std::move(problem.message));
-    }
-    return problems;
 }
 
 }  // namespace promotiond::app

@@ -53,12 +53,8 @@ private:
 };
 
 // The strategies of a configuration, with the services a running daemon gives them. For Daemon and
-// for --list-strategies.
+// for --check and --list-strategies.
 [[nodiscard]] Result<std::unique_ptr<strategy::Strategies>> load_strategies(
     const Config& config, strategy::HostServices services);
-
-// Everything that is wrong with a configuration, its strategies and its Pipelines; empty when all
-// is well. Has no effects.
-[[nodiscard]] std::vector<std::string> check(const Config& config);
 
 }  // namespace promotiond::app

@@ -68,7 +68,49 @@ Result<Tls> tls_context(const std::optional<TlsFiles>& files) {
     return context;
 }
 
+Error cannot_listen(const std::string& address, const boost::system::error_code& error) {
+    const bool used = error == asio::error::address_in_use;
+    return Error{used ? ErrorKind::Conflict : ErrorKind::Invalid,
+                 "cannot listen on " + address + ": " + error.message() +
+                     (used ? "; is another daemon running?" : "")};
+}
+
+// Opens and binds; the acceptor does not listen yet.
+Result<void> bind_to(Tcp::acceptor& acceptor, const std::string& address) {
+    const auto endpoint = endpoint_from(address);
+    if (!endpoint) return endpoint.error();
+    boost::system::error_code error;
+    acceptor.open(endpoint->protocol(), error);
+    if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
+    if (!error && endpoint->address().is_v6() && endpoint->address().is_unspecified()) {
+        acceptor.set_option(asio::ip::v6_only(false), error);
+    }
+    if (!error) acceptor.bind(*endpoint, error);
+    if (error) return cannot_listen(address, error);
+    return {};
+}
+
 }  // namespace
+
+Result<void> check_address(const std::string& address) {
+    asio::io_context io;
+    Tcp::acceptor acceptor(io);
+    return bind_to(acceptor, address);
+}
+
+Result<void> check_tls(const std::optional<TlsFiles>& files) {
+    const auto made = tls_context(files);
+    if (!made) return made.error();
+    return {};
+}
+
+bool same_address(const std::string& a, const std::string& b) {
+    const auto one = endpoint_from(a);
+    const auto other = endpoint_from(b);
+    if (!one || !other || one->port() == 0 || one->port() != other->port()) return false;
+    return one->address() == other->address() || one->address().is_unspecified() ||
+           other->address().is_unspecified();
+}
 
 // Outlives the listener in the hands of whoever still owes an answer.
 struct PostGate {
@@ -86,21 +128,11 @@ public:
         auto tls = tls_context(options_.tls);
         if (!tls) return std::move(tls).error();
         *tls_.access() = std::move(*tls);
-        const auto endpoint = endpoint_from(options_.address);
-        if (!endpoint) return endpoint.error();
+        if (auto bound = bind_to(acceptor_, options_.address); !bound) return bound;
         boost::system::error_code error;
-        acceptor_.open(endpoint->protocol(), error);
-        if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
-        if (!error && endpoint->address().is_v6() && endpoint->address().is_unspecified()) {
-            acceptor_.set_option(asio::ip::v6_only(false), error);
-        }
-        if (!error) acceptor_.bind(*endpoint, error);
-        if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
-        if (!error) return {};
-        const bool used = error == asio::error::address_in_use;
-        return Error{used ? ErrorKind::Conflict : ErrorKind::Invalid,
-                     "cannot listen on " + options_.address + ": " + error.message() +
-                         (used ? "; is another daemon running?" : "")};
+        acceptor_.listen(asio::socket_base::max_listen_connections, error);
+        if (error) return cannot_listen(options_.address, error);
+        return {};
     }
 
     void start(Service& service) {

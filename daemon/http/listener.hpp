@@ -33,6 +33,13 @@ struct ListenOptions {
     std::size_t connections = 4096;
 };
 
+// What open() would refuse, each on its own and without a trace: the address is bound and let go of
+// at once, nobody can connect meanwhile. Errors as open()'s.
+[[nodiscard]] Result<void> check_address(const std::string& address);
+[[nodiscard]] Result<void> check_tls(const std::optional<TlsFiles>& files);
+// True if both cannot be listened on at once.
+[[nodiscard]] bool same_address(const std::string& a, const std::string& b);
+
 class Listener {
 public:
     // Binds and listens. Invalid: the address or the certificate; Conflict: the address is in use.

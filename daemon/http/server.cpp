@@ -115,6 +115,26 @@ Result<std::unique_ptr<Server>> Server::open(Options options, Core core,
         std::move(*tokens), std::move(*listener), std::move(*health))));
 }
 
+std::vector<Fault> faults(const Options& options) {
+    std::vector<Fault> found;
+    const auto note = [&found](const char* key, const auto& outcome) {
+        if (!outcome) found.push_back({key, outcome.error()});
+    };
+    note("server.listen", check_address(options.listen));
+    note("server.health", check_address(options.health));
+    if (same_address(options.listen, options.health)) {
+        found.push_back(
+            {"server.health",
+             {ErrorKind::Invalid, options.health + " is the address of server.listen as well; give "
+                                                   "health a port of its own"}});
+    }
+    note("server.tls", check_tls(options.tls));
+    note("server.healthTls", check_tls(options.health_tls));
+    note("server.trustedProxies", AddressRanges::parse(options.trusted_proxies));
+    for (const auto& token : options.tokens) note("server.tokens", Tokens::load({token}));
+    return found;
+}
+
 void Server::start() { state_->start(); }
 void Server::stop(std::chrono::milliseconds grace) { state_->stop(grace); }
 Result<void> Server::reload() { return state_->reload(); }

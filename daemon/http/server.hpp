@@ -62,6 +62,13 @@ struct Options {
     std::vector<ApiToken> tokens;  // none = /api/v1 answers loopback peers only
 };
 
+// What Server::open() would refuse of the options, all of it, without a trace.
+struct Fault {
+    std::string key;  // of the configuration: "server.listen"
+    Error error;      // Conflict: the address is in use, maybe by the very daemon that is to be
+};
+[[nodiscard]] std::vector<Fault> faults(const Options& options);
+
 struct Core;
 
 class Server {

@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace promotiond::journal {
 namespace {
@@ -25,6 +27,22 @@ Error os_error(const std::string& doing, const std::filesystem::path& path, int 
 
 Error invalid(const std::filesystem::path& path, const std::string& why) {
     return {.kind = ErrorKind::Invalid, .message = "journal " + path.string() + " " + why};
+}
+
+Error damaged(const std::filesystem::path& path, const Error& error) {
+    if (error.kind != ErrorKind::Invalid) return context(error, "journal " + path.string());
+    return invalid(path, "is damaged: " + error.message + "; " + repair_hint(path));
+}
+
+Result<void> vet_numbers(const std::filesystem::path& path, std::int64_t application,
+                         std::int64_t version) {
+    if (application != kApplicationId) {
+        return invalid(path, "is another program's SQLite file; give journal.path another name");
+    }
+    if (version == kSchemaVersion) return {};
+    return invalid(path, "has schema " + std::to_string(version) + ", this promotiond knows " +
+                             std::to_string(kSchemaVersion) +
+                             ": run the version that wrote it, or restore a backup");
 }
 
 // A descriptor for one purpose, closed at the end of the scope.
@@ -91,14 +109,18 @@ FileLock::~FileLock() {
     if (fd_ >= 0) ::close(fd_);
 }
 
+Result<void> vet_absence(const std::filesystem::path& path) {
+    std::error_code failed;
+    if (!std::filesystem::exists(path.string() + "-wal", failed)) return {};
+    return invalid(path, "is missing, but its write-ahead log " + path.string() +
+                             "-wal is there: put both back from where they were moved, or "
+                             "remove the log if you mean to begin anew");
+}
+
 Result<void> make_if_absent(const std::filesystem::path& path) {
     std::error_code failed;
     if (std::filesystem::exists(std::filesystem::symlink_status(path, failed))) return {};
-    if (std::filesystem::exists(path.string() + "-wal", failed)) {
-        return invalid(path, "is missing, but its write-ahead log " + path.string() +
-                                 "-wal is there: put both back from where they were moved, or "
-                                 "remove the log if you mean to begin anew");
-    }
+    if (auto absent = vet_absence(path); !absent) return absent;
     const std::filesystem::path fresh = path.string() + ".new";
     for (const char* suffix : {"", "-wal", "-shm", "-journal"}) {
         std::filesystem::remove(fresh.string() + suffix, failed);
@@ -131,38 +153,56 @@ Result<void> vet_file(const std::filesystem::path& path) {
                                  ", we run as user " + std::to_string(::geteuid()) +
                                  ": run as its owner or chown the file");
     }
-    if ((about.st_mode & 077) != 0 && ::fchmod(file.get(), 0600) != 0) {
-        return os_error("protect", path, errno);
-    }
     if (about.st_size == 0) {
         return invalid(path, "is empty, which a journal never is: " + repair_hint(path));
     }
     return {};
 }
 
+Result<void> protect_file(const std::filesystem::path& path) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (file.get() < 0) return os_error("open the journal", path, errno);
+    struct stat about {};
+    if (::fstat(file.get(), &about) != 0) return os_error("look at", path, errno);
+    if ((about.st_mode & 077) == 0 || ::fchmod(file.get(), 0600) == 0) return {};
+    return os_error("protect", path, errno);
+}
+
 Result<void> vet_tables(sqlite::Connection& connection, const std::filesystem::path& path) {
-    const auto damaged = [&path](const Error& error) {
-        if (error.kind != ErrorKind::Invalid) return context(error, "journal " + path.string());
-        return invalid(path, "is damaged: " + error.message + "; " + repair_hint(path));
-    };
     auto application = connection.number("PRAGMA application_id");
-    if (!application) return damaged(application.error());
-    if (*application != kApplicationId) {
-        return invalid(path, "is another program's SQLite file; give journal.path another name");
-    }
+    if (!application) return damaged(path, application.error());
     auto version = connection.number("PRAGMA user_version");
-    if (!version) return damaged(version.error());
-    if (*version != kSchemaVersion) {
-        return invalid(path, "has schema " + std::to_string(*version) + ", this promotiond knows " +
-                                 std::to_string(kSchemaVersion) +
-                                 ": run the version that wrote it, or restore a backup");
-    }
+    if (!version) return damaged(path, version.error());
+    if (auto ours = vet_numbers(path, *application, *version); !ours) return ours;
     std::error_code failed;
     if (std::filesystem::file_size(path, failed) > kCheckedWhole) return {};
     auto whole = connection.text("PRAGMA quick_check(1)");
-    if (!whole) return damaged(whole.error());
+    if (!whole) return damaged(path, whole.error());
     if (*whole != "ok") return invalid(path, "is damaged: " + *whole + "; " + repair_hint(path));
     return {};
+}
+
+Result<void> vet_tables_untouched(const std::filesystem::path& path) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    std::array<unsigned char, 72> header{};
+    if (file.get() < 0 || ::pread(file.get(), header.data(), header.size(), 0) < 0)
+        return os_error("read the journal", path, errno);
+    const auto number = [&header](std::size_t at) {
+        std::uint32_t value = 0;
+        for (std::size_t i = at; i < at + 4; ++i) value = value << 8 | header[i];
+        return static_cast<std::int64_t>(value);
+    };
+    // https://sqlite.org/fileformat.html 1.3: the magic, the user version, the application id.
+    constexpr std::string_view kMagic("SQLite format 3\0", 16);
+    if (std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0)
+        return invalid(path, "is damaged: file is not a database; " + repair_hint(path));
+    if (auto ours = vet_numbers(path, number(68), number(60)); !ours) return ours;
+    std::error_code failed;
+    if (std::filesystem::exists(path.string() + "-wal", failed)) return {};
+    auto connection =
+        sqlite::Connection::open(path.string(), sqlite::Connection::Access::Immutable);
+    if (!connection) return damaged(path, connection.error());
+    return vet_tables(*connection, path);
 }
 
 }  // namespace promotiond::journal

@@ -35,12 +35,22 @@ private:
 // name first, so that an empty journal is never the trace of a power cut but always damage.
 [[nodiscard]] Result<void> make_if_absent(const std::filesystem::path& path);
 
-// Ours, readable by us alone, a plain file, not empty. Invalid otherwise, with what to do.
+// Invalid if there is a write-ahead log without its journal.
+[[nodiscard]] Result<void> vet_absence(const std::filesystem::path& path);
+
+// Ours, a plain file, not empty. Invalid otherwise, with what to do.
 [[nodiscard]] Result<void> vet_file(const std::filesystem::path& path);
+
+// From now on readable by us alone.
+[[nodiscard]] Result<void> protect_file(const std::filesystem::path& path);
 
 // The tables are ours, of a version that we know, and whole. Invalid otherwise.
 [[nodiscard]] Result<void> vet_tables(sqlite::Connection& connection,
                                       const std::filesystem::path& path);
+
+// The same of a file that nobody has open and that has no log, or only of its first page if it has
+// one. Nothing is locked and no file is made.
+[[nodiscard]] Result<void> vet_tables_untouched(const std::filesystem::path& path);
 
 // What to do about a damaged file; the end of every message about one.
 [[nodiscard]] std::string repair_hint(const std::filesystem::path& path);

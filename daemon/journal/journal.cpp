@@ -162,6 +162,7 @@ Result<std::unique_ptr<Journal>> Journal::open(const Options& options) {
     if (!lock) return lock.error();
     if (auto made = make_if_absent(options.path); !made) return made.error();
     if (auto vetted = vet_file(options.path); !vetted) return vetted.error();
+    if (auto ours = protect_file(options.path); !ours) return ours.error();
     auto state = std::make_unique<State>(options.path, std::move(*lock));
     {
         auto probe = Connection::open(options.path.string(), Connection::Access::ReadWrite);
@@ -173,6 +174,14 @@ Result<std::unique_ptr<Journal>> Journal::open(const Options& options) {
         }
     }
     return std::unique_ptr<Journal>(new Journal(std::move(state)));
+}
+
+Result<void> Journal::check(const Options& options) {
+    std::error_code failed;
+    if (!std::filesystem::exists(std::filesystem::symlink_status(options.path, failed)))
+        return vet_absence(options.path);
+    if (auto vetted = vet_file(options.path); !vetted) return vetted;
+    return vet_tables_untouched(options.path);
 }
 
 Result<void> Journal::commit(const Batch& batch) {

@@ -74,6 +74,10 @@ public:
     // (not ours, newer schema, damaged, another user's), Conflict (a daemon has it open), Transient
     // (disk).
     [[nodiscard]] static Result<std::unique_ptr<Journal>> open(const Options& options);
+    // What open() would refuse of a file, without touching it, its log or its lock: safe beside a
+    // running daemon. A journal that is not there yet is in order. The pages of one that is in use,
+    // or was not closed in order, are not looked at.
+    [[nodiscard]] static Result<void> check(const Options& options);
     ~Journal();
     Journal(const Journal&) = delete;
     Journal& operator=(const Journal&) = delete;

@@ -92,12 +92,27 @@ void Connection::Finalize::operator()(sqlite3_stmt* statement) const noexcept {
     sqlite3_finalize(statement);
 }
 
+// https://sqlite.org/uri.html: what would end a path or begin an escape is escaped itself.
+static std::string immutable_uri(const std::string& path) {
+    std::string uri = "file:";
+    for (const char c : path) {
+        if (c == '%') uri += "%25";
+        else if (c == '?') uri += "%3f";
+        else if (c == '#') uri += "%23";
+        else uri += c;
+    }
+    return uri + "?immutable=1";
+}
+
 Result<Connection> Connection::open(const std::string& path, Access access) {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    flags |= access == Access::ReadOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    const bool writes = access == Access::ReadWrite || access == Access::Create;
+    flags |= writes ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     if (access == Access::Create) flags |= SQLITE_OPEN_CREATE;
+    if (access == Access::Immutable) flags |= SQLITE_OPEN_URI;
+    const std::string name = access == Access::Immutable ? immutable_uri(path) : path;
     sqlite3* database = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &database, flags, nullptr);
+    const int code = sqlite3_open_v2(name.c_str(), &database, flags, nullptr);
     Connection connection(database);
     if (code != SQLITE_OK) {
         return error_of(code,

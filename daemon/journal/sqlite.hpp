@@ -49,7 +49,8 @@ private:
 
 class Connection {
 public:
-    enum class Access { ReadWrite, Create, ReadOnly };
+    // Immutable: reads as if nobody else ever wrote; locks nothing and makes no file beside it.
+    enum class Access { ReadWrite, Create, ReadOnly, Immutable };
 
     // Errors as error_of().
     [[nodiscard]] static Result<Connection> open(const std::string& path, Access access);

@@ -1,0 +1,131 @@
+#include "app/check.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <system_error>
+
+#include "app/daemon.hpp"
+#include "engine/problems.hpp"
+#include "http/server.hpp"
+#include "journal/journal.hpp"
+#include "platform/local.hpp"
+
+namespace promotiond::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool allows(const fs::path& path, int mode) {
+    return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
+}
+
+class Check {
+public:
+    explicit Check(const Config& config) : config_(config) {}
+
+    void server() {
+        for (const auto& fault : http::faults(config_.server)) {
+            if (fault.error.kind != ErrorKind::Conflict) {
+                problem(fault.key, fault.error.message);
+                continue;
+            }
+            found_.notes.push_back(
+                config_
+                    .error_at(fault.key, fault.error.message +
+                                             " As it should be if promotiond runs; otherwise "
+                                             "free the address or choose another")
+                    .message);
+        }
+    }
+
+    void journal() {
+        directory_to_write("journal.path", config_.journal.parent_path());
+        if (auto right = journal::Journal::check({.path = config_.journal}); !right)
+            problem("journal.path", right.error().message);
+    }
+
+    void cache() {
+        directory_to_write("cache.directory", config_.cache);
+        for (const char* part : {"strategies", "scratch"}) {
+            if (std::error_code failed; fs::exists(config_.cache / part, failed))
+                directory_to_write("cache.directory", config_.cache / part);
+        }
+    }
+
+    void secrets() {
+        std::error_code failed;
+        if (!fs::is_directory(config_.secrets, failed))
+            return problem(
+                "platform.local.secrets",
+                "there is no directory " + config_.secrets.string() + "; make it or name another");
+        if (!allows(config_.secrets, R_OK | X_OK))
+            problem("platform.local.secrets", config_.secrets.string() +
+                                                  " must not be read by this user; give it "
+                                                  "permission");
+    }
+
+    void strategies_and_pipelines() {
+        const auto strategies = load_strategies(config_, {});
+        if (!strategies) {
+            problem("strategies.directory", strategies.error().message);
+        } else {
+            for (const auto& refusal : (*strategies)->refusals())
+                problem("strategies.directory", refusal.file.string() + ": " + refusal.message);
+        }
+        platform::Pipelines read;
+        const auto source = platform::local_pipelines(config_.pipelines);
+        if (auto started = source->start([&read](auto pipelines) { read = std::move(pipelines); });
+            !started) {
+            problem("platform.local.pipelines", started.error().message);
+        }
+        take(read.problems);
+        if (!strategies) return;
+        for (const auto& pipeline : read.all) take(engine::problems_of(*pipeline, **strategies));
+    }
+
+    Findings take_findings() { return std::move(found_); }
+
+private:
+    void problem(const std::string& key, const std::string& what) {
+        found_.problems.push_back(config_.error_at(key, what).message);
+    }
+
+    void take(const std::vector<platform::Problem>& problems) {
+        for (const auto& each : problems) found_.problems.push_back(each.message);
+    }
+
+    // There and writable, or such that a start could make it.
+    void directory_to_write(const char* key, const fs::path& directory) {
+        fs::path there = directory;
+        std::error_code failed;
+        while (!fs::exists(fs::symlink_status(there, failed)) && there.has_relative_path())
+            there = there.parent_path();
+        if (!fs::is_directory(there, failed)) {
+            return problem(key, there.string() + " is no directory; move it away or name another");
+        }
+        if (allows(there, W_OK | X_OK)) return;
+        problem(key, there == directory
+                         ? "this user cannot write to " + directory.string() + "; give it the right"
+                         : "this user cannot make " + directory.string() +
+                               "; make it, or give the right to write to " + there.string());
+    }
+
+    const Config& config_;
+    Findings found_;
+};
+
+}  // namespace
+
+Findings check(const Config& config) {
+    Check check(config);
+    check.server();
+    check.journal();
+    check.cache();
+    check.secrets();
+    check.strategies_and_pipelines();
+    return check.take_findings();
+}
+
+}  // namespace promotiond::app

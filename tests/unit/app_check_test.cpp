@@ -1,0 +1,188 @@
+// --check: finds beforehand whatever would keep a start from succeeding, and leaves no trace.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+
+#include "app/check.hpp"
+#include "catch.hpp"
+#include "journal/journal.hpp"
+
+using namespace promotiond;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A place for one daemon that is in order, to be spoilt.
+class Place {
+public:
+    Place() {
+        std::string pattern = (fs::temp_directory_path() / "promotiond-check-XXXXXX").string();
+        path_ = mkdtemp(pattern.data());
+        for (const char* each : {"pipelines", "secrets", "strategies"})
+            fs::create_directory(path_ / each);
+        fs::permissions(path_ / "strategies", fs::perms{0700});
+    }
+    ~Place() { fs::remove_all(path_); }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+    void write(const std::string& name, const std::string& text) const {
+        std::ofstream(path_ / name) << text;
+        fs::permissions(path_ / name, fs::perms{0600});
+    }
+    [[nodiscard]] app::Findings check(const std::string& server, const std::string& more = "") {
+        write("promotiond.yaml", "server: {" + server +
+                                     "}\n"
+                                     "platform: {local: {pipelines: pipelines, secrets: secrets}}\n"
+                                     "journal: {path: state/journal.db}\n"
+                                     "strategies: {directory: strategies}\n" +
+                                     more);
+        const auto config = app::load_config(path_ / "promotiond.yaml", {});
+        REQUIRE(config);
+        return app::check(*config);
+    }
+    [[nodiscard]] std::set<std::string> names() const {
+        std::set<std::string> all;
+        for (const auto& each : fs::recursive_directory_iterator(path_))
+            all.insert(each.path().string());
+        return all;
+    }
+    [[nodiscard]] const fs::path& path() const { return path_; }
+
+private:
+    fs::path path_;
+};
+
+const std::string kFree = "listen: '127.0.0.1:0', health: '127.0.0.1:0'";
+
+bool one_says(const std::vector<std::string>& lines, const std::string& place,
+              const std::string& what) {
+    return std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
+        return line.find(place) != std::string::npos && line.find(what) != std::string::npos;
+    });
+}
+
+// Listens on a port of the kernel's choice.
+class Occupied {
+public:
+    Occupied() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        REQUIRE(::bind(fd_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+        REQUIRE(::listen(fd_, 1) == 0);
+        REQUIRE(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+        port_ = ntohs(address.sin_port);
+    }
+    ~Occupied() { ::close(fd_); }
+    Occupied(const Occupied&) = delete;
+    Occupied& operator=(const Occupied&) = delete;
+    [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+private:
+    int fd_;
+    int port_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("check: a place in order has no problem, and nothing is made there") {
+    Place place;
+    (void)place.check(kFree);
+    const auto before = place.names();
+    const auto found = place.check(kFree);
+    CHECK(found.problems.empty());
+    CHECK(found.notes.empty());
+    CHECK(place.names() == before);
+}
+
+TEST_CASE("check: every problem is told at once, each with the place of its key") {
+    Place place;
+    place.write("short", "abc\n");
+    place.write("no.pem", "not a certificate\n");
+    place.write("cache", "a file\n");
+    fs::remove(place.path() / "secrets");
+    const auto found = place.check(
+        "listen: nowhere, health: '127.0.0.1:0', trustedProxies: [10.0.0.0/99], "
+        "tls: {certificate: no.pem, key: no.pem}, "
+        "tokens: [{name: ci, file: short}, {name: cd, file: missing}]",
+        "cache: {directory: cache}\n");
+    const std::string file = (place.path() / "promotiond.yaml").string();
+    CHECK(one_says(found.problems, file + ":1:10: server.listen: ", "'nowhere' is no address"));
+    CHECK(one_says(found.problems, file + ":1:", "server.trustedProxies: "));
+    CHECK(one_says(found.problems, "server.tls: ", "no.pem"));
+    CHECK(one_says(found.problems, "server.tokens: ", "'ci'"));
+    CHECK(one_says(found.problems, "server.tokens: ", "'cd'"));
+    CHECK(one_says(found.problems, file + ":2:", "platform.local.secrets: there is no directory"));
+    CHECK(one_says(found.problems, file + ":5:9: cache.directory: ", "is no directory"));
+    CHECK(found.problems.size() == 7);
+}
+
+TEST_CASE("check: an address in use is a note, since promotiond itself may hold it") {
+    const Occupied occupied;
+    Place place;
+    const auto found = place.check("listen: '" + occupied.address() + "', health: '127.0.0.1:0'");
+    CHECK(found.problems.empty());
+    CHECK(one_says(found.notes, ":1:10: server.listen: ", "if promotiond runs"));
+}
+
+TEST_CASE("check: one address for both ports is a problem") {
+    Place place;
+    const auto found = place.check("listen: ':65001', health: '127.0.0.1:65001'");
+    CHECK(one_says(found.problems, "server.health: ", "server.listen as well"));
+}
+
+TEST_CASE("check: a journal in use is looked at without a trace") {
+    Place place;
+    fs::create_directory(place.path() / "state");
+    const auto journal = journal::Journal::open({.path = place.path() / "state/journal.db"});
+    REQUIRE(journal);
+    (void)place.check(kFree);
+    const auto before = place.names();
+    CHECK(place.check(kFree).problems.empty());
+    CHECK(place.names() == before);
+    CHECK((*journal)->probe());
+}
+
+TEST_CASE("check: a journal that was closed is read whole, and left as it is") {
+    Place place;
+    fs::create_directory(place.path() / "state");
+    const auto file = place.path() / "state/journal.db";
+    REQUIRE(journal::Journal::open({.path = file}));
+    (void)place.check(kFree);
+    const auto before = place.names();
+    CHECK(place.check(kFree).problems.empty());
+    CHECK(place.names() == before);
+
+    fs::resize_file(file, fs::file_size(file) / 2);
+    CHECK(one_says(place.check(kFree).problems, ":3:11: journal.path: ", "is damaged"));
+}
+
+TEST_CASE("check: a journal of a newer promotiond is a problem") {
+    Place place;
+    fs::create_directory(place.path() / "state");
+    const auto file = place.path() / "state/journal.db";
+    REQUIRE(journal::Journal::open({.path = file}));
+    std::fstream bytes(file, std::ios::binary | std::ios::in | std::ios::out);
+    bytes.seekp(63);  // the last byte of SQLite's user version
+    bytes.put('\x7f');
+    bytes.close();
+    CHECK(one_says(place.check(kFree).problems, "journal.path: ", "has schema 127"));
+}
+
+TEST_CASE("check: what is wrong with strategies and Pipelines is told with its file") {
+    Place place;
+    place.write("strategies/broken.so", "no library\n");
+    place.write("pipelines/app.yaml", "kind: Pipeline\n");
+    const auto found = place.check(kFree);
+    CHECK(one_says(found.problems, "strategies.directory: ", "broken.so"));
+    CHECK(one_says(found.problems, "pipelines/app.yaml:1:", ""));
+}
