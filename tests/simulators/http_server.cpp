@@ -199,6 +199,8 @@ void HttpServer::serve(int fd, const std::stop_token& stop) {
         open = open && answer.after == ScriptedAnswer::After::KeepOpen;
     }
     ::close(fd);
+    const std::lock_guard lock(mutex_);
+    ++closed_;
 }
 
 ScriptedAnswer HttpServer::next() {
@@ -218,6 +220,11 @@ std::vector<std::string> HttpServer::requests() const {
 int HttpServer::connections() const {
     const std::lock_guard lock(mutex_);
     return connections_;
+}
+
+int HttpServer::open_connections() const {
+    const std::lock_guard lock(mutex_);
+    return connections_ - closed_;
 }
 
 }  // namespace promotiond::simulators

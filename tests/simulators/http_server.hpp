@@ -49,7 +49,8 @@ public:
     [[nodiscard]] std::string url(const std::string& path = "/") const;
     // Raw requests (head and body), in order.
     [[nodiscard]] std::vector<std::string> requests() const;
-    [[nodiscard]] int connections() const;
+    [[nodiscard]] int connections() const;  // so far
+    [[nodiscard]] int open_connections() const;
 
 private:
     void listen_on_loopback();
@@ -66,6 +67,7 @@ private:
     std::vector<std::string> requests_;
     std::size_t used_ = 0;
     int connections_ = 0;
+    int closed_ = 0;
     std::vector<std::jthread> workers_;
     std::jthread acceptor_;
 };

@@ -112,6 +112,22 @@ TEST_CASE("net: a stale connection is replaced for what may be sent twice only")
     CHECK(server.requests().size() == 4);
 }
 
+TEST_CASE("net: what may be sent once only never goes out on a connection that was closed") {
+    auto answer_and_close = whole(200, "a");
+    answer_and_close.after = After::Close;
+    const auto identity = simulators::make_identity("IP:127.0.0.1");
+    const HttpServer server({answer_and_close, answer_and_close, answer_and_close}, identity);
+    Client client;
+    auto post = get(server.url());
+    post.method = "POST";
+    post.ca_pem = identity.certificate;
+    for (int sent = 1; sent <= 3; ++sent) {
+        client.good(post);
+        while (server.open_connections() > 0) std::this_thread::yield();
+        CHECK(server.connections() == sent);
+    }
+}
+
 TEST_CASE("net: requests that would break their frame are refused") {
     Client client;
     auto request = get("http://127.0.0.1:9/");
