@@ -22,7 +22,7 @@ Commands:
   why PIPELINE [ENVIRONMENT]             what it waits for, since when, what would unblock it
   plan PIPELINE ENVIRONMENT REVISION     what a promotion would do            [--target T]
   approve PIPELINE ENVIRONMENT REVISION  let exactly this revision go         [--target T]
-  retry ID                               try a failed promotion again
+  retry ID                               try a failed or cancelled one again
   cancel ID                              give a promotion up
   validate FILE...                       check Pipeline files as the daemon reads them
   plugins                                the strategies the daemon has loaded, and the refused ones

@@ -321,28 +321,4 @@ Result<Decision> decide(const Pipeline& pipeline, const History& history,
     return decision;
 }
 
-Result<Approved> decide(const Pipeline& pipeline, const History& history,
-                        const Approval& approval) {
-    Approved approved;
-    for (const auto& [place, promotions] : history.promotions) {
-        const auto& [environment, target] = place;
-        if (environment != approval.environment) continue;
-        if (!approval.target.empty() && target != approval.target) continue;
-        for (const Promotion& promotion : promotions) {
-            if (promotion.phase != model::Phase::AwaitingApproval) continue;
-            if (promotion.revision != approval.revision) continue;
-            approved.promotions.push_back(promotion.id);
-        }
-    }
-    if (approved.promotions.empty()) return invalid("failed approving promotion");
-    if (pipeline.index_of(approval.environment) == Pipeline::npos) {
-        return invalid("app " + pipeline.id.text() + " has no environment " + approval.environment +
-                       " defined");
-    }
-    approved.reasons.push_back(
-        {"approved", approval.revision + " was approved for " + approval.environment +
-                         (approval.actor.empty() ? "" : " by ") + approval.actor});
-    return approved;
-}
-
 }  // namespace promotiond::decision

@@ -65,9 +65,13 @@ struct Approval {
 };
 struct Approved {
     std::vector<model::PromotionId> promotions;  // to move from AwaitingApproval to Queued
+    // Let go by an earlier approval of this revision and still the newest of their scope: the
+    // answer to a repeated approval.
+    std::vector<model::PromotionId> existing;
     std::vector<Reason> reasons;
 };
-// Invalid, "failed approving promotion", when nothing waits for that revision.
+// Invalid, "failed approving promotion", when nothing waits for that revision and nothing current
+// was approved at it.
 [[nodiscard]] Result<Approved> decide(const model::Pipeline& pipeline,
                                       const model::History& history, const Approval& approval);
 

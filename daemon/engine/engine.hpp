@@ -108,11 +108,12 @@ public:
     using OnAccepted = std::function<void(Result<Accepted>)>;
     void submit(model::ReceivedEvent event, OnAccepted done);
 
-    // NotFound; Invalid "failed approving promotion" unless exactly that revision waits; Throttled;
-    // Transient.
+    // NotFound; Invalid "failed approving promotion" unless exactly that revision waits, or was
+    // let go by an approval before and is the newest of its scope; Throttled; Transient.
     void approve(const model::PipelineName& pipeline, decision::Approval approval, OnAccepted done);
 
-    // Operators' commands on one promotion. Conflict when its phase does not allow it.
+    // Operators' commands on one promotion. Conflict when its phase does not allow it. What was
+    // cancelled before anybody approved it waits for its approval again when it is retried.
     using OnPromotion = std::function<void(Result<model::Promotion>)>;
     void retry(const model::PromotionId& id, const std::string& actor, OnPromotion done);
     void cancel(const model::PromotionId& id, const std::string& actor, OnPromotion done);

@@ -130,7 +130,11 @@ void Engine::State::handle(Turn& turn, const ApprovalSignal& signal) {
     if (pipeline == nullptr) return refuse_with(turn, signal.done, no_pipeline(signal.pipeline));
     auto approved = decision::decide(*pipeline, stage.history(signal.pipeline), signal.approval);
     if (!approved) return refuse_with(turn, signal.done, approved.error());
-    Accepted accepted{decision::Verdict::Promote, approved->reasons, approved->promotions, false};
+    const bool again = approved->promotions.empty();
+    Accepted accepted{again ? decision::Verdict::Ignore : decision::Verdict::Promote,
+                      approved->reasons, approved->promotions, false};
+    accepted.promotions.insert(accepted.promotions.end(), approved->existing.begin(),
+                               approved->existing.end());
     std::vector<model::Promotion> moved;
     for (const auto& [place, list] : stage.history(signal.pipeline).promotions) {
         for (const auto& promotion : list) {
@@ -163,12 +167,24 @@ Result<model::Promotion> Engine::State::known(const Stage& stage,
     return promotion;
 }
 
+// True if the last that happened to the promotion took it away from its approval.
+Result<bool> Engine::State::left_unapproved(const Stage& stage,
+                                            const model::PromotionId& id) const {
+    const auto& steps = stage.batch().steps;
+    const auto staged = std::find_if(steps.rbegin(), steps.rend(),
+                                     [&id](const auto& step) { return step.transition.id == id; });
+    if (staged != steps.rend()) return staged->transition.from == Phase::AwaitingApproval;
+    auto written = journal.transitions(id);
+    if (!written) return written.error();
+    return !written->empty() && written->back().from == Phase::AwaitingApproval;
+}
+
 void Engine::State::handle(Turn& turn, const CommandSignal& signal) {
     auto found = known(turn.stage, signal.id);
     if (!found) return refuse_with(turn, signal.done, found.error());
     model::Promotion& promotion = *found;
     const bool retry = signal.command == Command::Retry;
-    const Phase to = retry ? Phase::Queued : Phase::Cancelled;
+    Phase to = retry ? Phase::Queued : Phase::Cancelled;
     const bool allowed = retry ? promotion.phase == Phase::Failed ||
                                      promotion.phase == Phase::Cancelled ||
                                      promotion.phase == Phase::Pending
@@ -181,8 +197,16 @@ void Engine::State::handle(Turn& turn, const CommandSignal& signal) {
     if (retry && latest != nullptr && latest->id != promotion.id) {
         return refuse_with(turn, signal.done, overtaken(promotion, *latest));
     }
+    if (retry && promotion.phase == Phase::Cancelled) {
+        const auto unapproved = left_unapproved(turn.stage, promotion.id);
+        if (!unapproved) return refuse_with(turn, signal.done, unapproved.error());
+        if (*unapproved) to = Phase::AwaitingApproval;
+    }
     promotion.phase = to;
     promotion.reason = std::string(retry ? "retried" : "cancelled") + " by " + signal.actor;
+    if (to == Phase::AwaitingApproval) {
+        promotion.reason += "; waits for an approval of " + promotion.revision;
+    }
     promotion.updated = promotion.not_before = clock.now();
     if (retry) promotion.attempt = 0;
     turn.stage.move(promotion, signal.actor);

@@ -139,6 +139,8 @@ private:
     [[nodiscard]] Result<model::Promotion> known(const Stage& stage,
                                                  const model::PromotionId& id) const;
     void add_due(Turn& turn, const decision::Due& due);
+    [[nodiscard]] Result<bool> left_unapproved(const Stage& stage,
+                                               const model::PromotionId& id) const;
     // Those whose promotion has settled, or whose time is up by then.
     void answer_waiters(SteadyTime now);
 

@@ -55,7 +55,7 @@ inline constexpr std::array kPhases{Phase::Queued,     Phase::AwaitingApproval, 
 
 // Every legal transition; nothing else is ever written. A promotion begins as Queued or
 // AwaitingApproval.
-inline constexpr std::array<std::pair<Phase, Phase>, 21> kTransitions{{
+inline constexpr std::array<std::pair<Phase, Phase>, 22> kTransitions{{
     {Phase::AwaitingApproval, Phase::Queued},      // approved
     {Phase::AwaitingApproval, Phase::Superseded},  // a newer revision waits now
     {Phase::AwaitingApproval, Phase::Cancelled},
@@ -77,7 +77,8 @@ inline constexpr std::array<std::pair<Phase, Phase>, 21> kTransitions{{
     {Phase::Pending, Phase::Queued},  // carry it out anew: a person asked, or its branch went away
     {Phase::Failed, Phase::Queued},   // retried by a person
     {Phase::Failed, Phase::Superseded},
-    {Phase::Cancelled, Phase::Queued},  // retried by a person
+    {Phase::Cancelled, Phase::Queued},            // retried by a person
+    {Phase::Cancelled, Phase::AwaitingApproval},  // retried, and nobody had approved it
 }};
 
 [[nodiscard]] constexpr bool may_follow(Phase from, Phase to) noexcept {
@@ -110,8 +111,10 @@ struct Promotion {
     Phase phase = Phase::Queued;
     std::string reason;    // why it is in this phase, for people
     std::string strategy;  // key under spec.promotion at decision time
-    std::string actor;  // who caused it: "event:<controller>", "approval:<peer>", "operator:<name>"
-    std::string event;  // JSON of the event that caused it
+    // Who caused it: "event" or "event:<controller>"; once approved, who approved it:
+    // "approval:<peer>", "operator:<name>".
+    std::string actor;
+    std::string event;          // JSON of the event that caused it
     std::uint32_t attempt = 0;  // tries so far
     WallTime created{};
     WallTime updated{};
@@ -121,6 +124,11 @@ struct Promotion {
     std::string external_id;
     std::string details;  // JSON as the strategy answered
 };
+
+// True if a person let it go.
+[[nodiscard]] inline bool approved(const Promotion& promotion) {
+    return !promotion.actor.starts_with("event");
+}
 
 // One step in a promotion's life, as kept for ever.
 struct Transition {

@@ -309,6 +309,16 @@ TEST_CASE("decision: a manual promotion waits for an approval of exactly its rev
     const auto approved = approve("prod", "5.0.0");
     REQUIRE(approved);
     CHECK(approved->promotions == std::vector<model::PromotionId>{decision.due[0].promotion.id});
+    auto& promotion = story.history.promotions.at({"prod", ""}).back();
+    promotion.phase = Phase::Running;
+    CHECK(approve("prod", "5.0.0").error().message == "failed approving promotion");
+    promotion.actor = "approval:x";
+    CHECK(approve("prod", "5.0.0")->existing == approved->promotions);
+    CHECK(approve("prod", "5.0.0")->promotions.empty());
+    promotion.phase = Phase::Cancelled;
+    CHECK(approve("prod", "5.0.0").error().message == "failed approving promotion");
+    promotion.phase = Phase::AwaitingApproval;
+    promotion.actor = "event";
     story.tell("dev", "default", "6.0.0");
     CHECK(approve("prod", "5.0.0").error().kind == ErrorKind::Invalid);
     CHECK(approve("prod", "6.0.0"));

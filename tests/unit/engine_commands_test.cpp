@@ -46,7 +46,63 @@ TEST_CASE("engine: a manual promotion waits for an approval of exactly its revis
     CHECK(approved->promotions == std::vector{id});
     REQUIRE(house.comes_to(id, Phase::Succeeded));
     CHECK(house.journal->transitions(id)->at(1).actor == "operator:ann");
-    CHECK_FALSE(approve(house, "1.0.0"));
+}
+
+TEST_CASE("engine: the same approval twice is answered with the same promotion, another refused") {
+    House house;
+    house.pipeline.promotion->manual = true;
+    house.carrier->on_promote = [](auto) { return Outcome::Pending; };
+    house.start();
+    const auto id = house.promote("1.0.0");
+    REQUIRE(approve(house, "1.0.0"));
+    REQUIRE(house.comes_to(id, Phase::Pending));
+    const auto again = approve(house, "1.0.0");
+    REQUIRE(again);
+    CHECK(again->promotions == std::vector{id});
+    CHECK(again->reasons.at(0).code == "already-approved");
+    CHECK(approve(house, "0.9.0").error().kind == ErrorKind::Invalid);
+    CHECK(house.journal->transitions(id)->size() == 4);
+    CHECK(house.carrier->promoted == 1);
+
+    house.promote("1.1.0");
+    CHECK(approve(house, "1.0.0").error().message == "failed approving promotion");
+}
+
+TEST_CASE("engine: what was cancelled before its approval waits for it again when retried") {
+    House house;
+    house.pipeline.promotion->manual = true;
+    house.carrier->hold = true;
+    house.start();
+    const auto id = house.promote("1.0.0");
+    REQUIRE(cancel(house, id));
+    CHECK(approve(house, "1.0.0").error().message == "failed approving promotion");
+    CHECK(retry(house, id)->phase == Phase::AwaitingApproval);
+    CHECK(house.carrier->promoted == 0);
+    REQUIRE(approve(house, "1.0.0"));
+    REQUIRE(house.carrier->was_called(1));
+
+    REQUIRE(cancel(house, id));
+    CHECK(approve(house, "1.0.0").error().message == "failed approving promotion");
+    CHECK(retry(house, id)->phase == Phase::Queued);
+}
+
+TEST_CASE("engine: cancelled and retried in one batch, an unapproved promotion still waits") {
+    House house;
+    house.pipeline.promotion->manual = true;
+    house.open();
+    auto sent = house.post("1.0.0");
+    const auto id = model::promotion_id({house.pipeline.id, "prod", ""}, "1.0.0", 0);
+    house.start();
+    REQUIRE(sent.get());
+    house.close();
+    house.open();
+    Awaited<model::Promotion> cancelled;
+    Awaited<model::Promotion> retried;
+    house.engine->cancel(id, "operator:ann", cancelled.callback());
+    house.engine->retry(id, "operator:ann", retried.callback());
+    house.start();
+    REQUIRE(cancelled.get());
+    CHECK(retried.get()->phase == Phase::AwaitingApproval);
 }
 
 TEST_CASE("engine: a failed promotion is tried anew when a person says so, with all its tries") {

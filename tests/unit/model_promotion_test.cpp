@@ -37,6 +37,8 @@ TEST_CASE(
     }
     CHECK(may_follow(Phase::Failed, Phase::Queued));
     CHECK(may_follow(Phase::Cancelled, Phase::Queued));
+    CHECK(may_follow(Phase::Cancelled, Phase::AwaitingApproval));
+    CHECK_FALSE(may_follow(Phase::Failed, Phase::AwaitingApproval));
     CHECK_FALSE(may_follow(Phase::AwaitingApproval, Phase::Running));
     for (const Phase phase : kPhases) CHECK(phase_named(name_of(phase)) == phase);
     CHECK(phase_named("Lost") == std::nullopt);

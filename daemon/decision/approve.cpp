@@ -1,0 +1,53 @@
+// An approval: which promotions it lets go.
+#include "decision/decide.hpp"
+
+namespace promotiond::decision {
+
+namespace {
+
+using model::Phase;
+using model::Promotion;
+
+// The approval came a second time, by an impatient finger or a sender that retries. Only for what
+// is current in its scope and was not given up since.
+bool was_let_go(const std::vector<Promotion>& promotions, const std::string& revision) {
+    const Promotion& last = promotions.back();
+    return last.revision == revision && model::approved(last) && last.phase != Phase::Cancelled;
+}
+
+}  // namespace
+
+Result<Approved> decide(const model::Pipeline& pipeline, const model::History& history,
+                        const Approval& approval) {
+    Approved approved;
+    for (const auto& [place, promotions] : history.promotions) {
+        const auto& [environment, target] = place;
+        if (environment != approval.environment || promotions.empty()) continue;
+        if (!approval.target.empty() && target != approval.target) continue;
+        for (const Promotion& promotion : promotions) {
+            if (promotion.phase != Phase::AwaitingApproval) continue;
+            if (promotion.revision != approval.revision) continue;
+            approved.promotions.push_back(promotion.id);
+        }
+        if (was_let_go(promotions, approval.revision)) {
+            approved.existing.push_back(promotions.back().id);
+        }
+    }
+    if (approved.promotions.empty() && approved.existing.empty()) {
+        return Error{ErrorKind::Invalid, "failed approving promotion"};
+    }
+    if (pipeline.index_of(approval.environment) == model::Pipeline::npos) {
+        return Error{ErrorKind::Invalid, "app " + pipeline.id.text() + " has no environment " +
+                                             approval.environment + " defined"};
+    }
+    const std::string what = approval.revision + " was approved for " + approval.environment;
+    if (approved.promotions.empty()) {
+        approved.reasons.push_back({"already-approved", what + " before"});
+    } else {
+        approved.reasons.push_back(
+            {"approved", what + (approval.actor.empty() ? "" : " by ") + approval.actor});
+    }
+    return approved;
+}
+
+}  // namespace promotiond::decision
