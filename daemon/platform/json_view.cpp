@@ -1,7 +1,6 @@
 #include "platform/json_view.hpp"
 
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
 #include <charconv>
 
 namespace promotiond::platform {
@@ -149,10 +148,6 @@ std::optional<std::int64_t> JsonView::number() const {
     const auto read = std::from_chars(raw_.data(), end, value);
     if (raw_.empty() || read.ec != std::errc() || read.ptr != end) return std::nullopt;
     return value;
-}
-
-std::string json_string(std::string_view text) {
-    return boost::json::serialize(boost::json::string(text.data(), text.size()));
 }
 
 }  // namespace promotiond::platform

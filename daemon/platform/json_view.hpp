@@ -50,7 +50,4 @@ private:
     std::string_view raw_;
 };
 
-// The text, which must be UTF-8, as a JSON string with its quotes.
-[[nodiscard]] std::string json_string(std::string_view text);
-
 }  // namespace promotiond::platform

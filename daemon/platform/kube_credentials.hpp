@@ -30,6 +30,7 @@ public:
     KubeCredentials(const KubeCredentials&) = delete;
     KubeCredentials& operator=(const KubeCredentials&) = delete;
 
+    // Without ca, token, client_certificate and client_key, which live in here.
     [[nodiscard]] const KubeConfig& config() const;
     // Invalid or Transient: a file is not there or cannot be read, a plugin failed (its name and
     // exit code, never its output). Blocks for a plugin at most 30 s.
