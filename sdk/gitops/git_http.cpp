@@ -43,8 +43,17 @@ std::optional<std::uint64_t> parse_number(std::string_view text, int base) {
     return value;
 }
 
-// RFC 7617. The result holds the password and is kept as a Secret.
-Secret basic_authorization(const Credentials& credentials) {
+// RFC 6750, else RFC 7617. The result holds the credentials and is kept as a Secret.
+Secret authorization_field(const Credentials& credentials) {
+    if (!credentials.bearer.empty()) {
+        std::string plain("Authorization: Bearer ");
+        plain.reserve(plain.size() + credentials.bearer.size() + 2);
+        plain += credentials.bearer.reveal();
+        plain += "\r\n";
+        Secret result(plain);
+        OPENSSL_cleanse(plain.data(), plain.size());
+        return result;
+    }
     if (credentials.username.empty() && credentials.password.empty()) return {};
     std::string plain = credentials.username + ":";
     plain += credentials.password.reveal();
@@ -151,7 +160,7 @@ Result<void> GitHttp::send_head(std::string_view request_line, std::string_view 
     // Hosts of several forges look for "git/" to tell git from a browser.
     text += "Host: " + address_->host_and_port() + "\r\nUser-Agent: git/2.0 (promotiond)\r\n";
     text += fields;
-    const Secret authorization = basic_authorization(*credentials_);
+    const Secret authorization = authorization_field(*credentials_);
     text.reserve(text.size() + authorization.size() + body.size() + 4);
     text += authorization.reveal();
     text += "\r\n";
@@ -310,8 +319,9 @@ Error GitHttp::refused(const Head& head) const {
     if (head.code == 401)
         return {ErrorKind::Unauthorized,
                 where +
-                    (credentials_->password.empty() ? " wants credentials and the secret gives none"
-                                                    : " does not accept the secret's credentials") +
+                    (credentials_->password.empty() && credentials_->bearer.empty()
+                         ? " wants credentials and the secret gives none"
+                         : " does not accept the secret's credentials") +
                     status};
     if (head.code == 403)
         return {ErrorKind::Unauthorized,

@@ -91,9 +91,10 @@ PushQueue::Turn::~Turn() {
 }
 
 std::string push_queue_key(const std::string& repository, const Credentials& credentials) {
-    const std::array<std::string_view, 8> parts{repository,
+    const std::array<std::string_view, 9> parts{repository,
                                                 credentials.username,
                                                 credentials.password.reveal(),
+                                                credentials.bearer.reveal(),
                                                 credentials.ssh_identity.reveal(),
                                                 credentials.ssh_passphrase.reveal(),
                                                 credentials.known_hosts,

@@ -16,6 +16,11 @@ Result<Mirror> Mirror::open(Call& call, const std::string& url, Credentials cred
         if (c == ':' || (c >= 0 && c < 0x20) || c == 0x7f)
             return Error{ErrorKind::Invalid,
                          "the secret's username holds a colon or a control character"};
+    for (const char c : credentials.bearer.reveal())
+        if (c <= 0x20 || c >= 0x7f)
+            return Error{ErrorKind::Invalid,
+                         "the secret's bearer token holds a space or another character that no "
+                         "header can hold"};
     if (auto started = start_git_library(); !started) return started.error();
     auto cache = call.cache_directory("git " + url);
     if (!cache) return context(cache.error(), "no cache for " + address->display());

@@ -240,7 +240,8 @@ Outcome settled(const PullRequest& request) {
     if (request.state == PullRequestState::Merged) {
         return Outcome::done(request.url).with_summary(name + " was merged");
     }
-    return Outcome::rejected(name + " was closed without a merge: " + request.url);
+    const std::string why = request.obstacle.empty() ? "" : " (" + request.obstacle + ")";
+    return Outcome::rejected(name + " was closed without a merge" + why + ": " + request.url);
 }
 
 bool passes(const Error& error) {
@@ -391,7 +392,17 @@ Outcome observe(const Promotion& promotion, std::string_view external_id, std::s
     if (request.state != PullRequestState::Open) return settled(request);
     last->set("etag", request.etag);
     last->set("url", request.url);
-    return Outcome::pending(request.url, std::string(external_id)).with_details(text_of(*last));
+    auto pending = Outcome::pending(request.url, std::string(external_id));
+    // Said when it comes and when it goes; in between the daemon keeps the last word.
+    if (request.obstacle != last->optValue<std::string>("obstacle", {})) {
+        pending.summary =
+            "pull request #" + std::to_string(number) +
+            (request.obstacle.empty() ? " can be merged: "
+                                      : " cannot be merged, " + request.obstacle + ": ") +
+            request.title;
+        last->set("obstacle", request.obstacle);
+    }
+    return std::move(pending).with_details(text_of(*last));
 }
 
 }  // namespace promotiond::sdk::inline v1::gitops

@@ -262,6 +262,11 @@ void GitServer::require(const std::string& user, const std::string& password) {
     authorization_ = "Basic " + base64(user + ":" + password);
 }
 
+void GitServer::require_bearer(const std::string& token) {
+    const std::lock_guard lock(mutex_);
+    authorization_ = "Bearer " + token;
+}
+
 void GitServer::set_fault(GitFault fault) {
     const std::lock_guard lock(mutex_);
     fault_ = std::move(fault);

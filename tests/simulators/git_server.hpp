@@ -37,6 +37,7 @@ public:
     [[nodiscard]] const std::string& ca_pem() const { return ca_pem_; }
     // What requests must carry as basic authentication; empty = nothing.
     void require(const std::string& user, const std::string& password);
+    void require_bearer(const std::string& token);
     void set_fault(GitFault fault);
     // "GET /app.git/info/refs?service=git-upload-pack" in order of arrival.
     [[nodiscard]] std::vector<std::string> requests() const;

@@ -61,6 +61,26 @@ TEST_CASE("mirror: the right password is sent and let in") {
     CHECK(fetch_error(site).kind == ErrorKind::Unauthorized);  // without any
 }
 
+TEST_CASE("mirror: an access token goes as a bearer token, and a wrong one is not in the error") {
+    Site site;
+    site.server().require_bearer("acc3ss");
+    TestCall call(site.cache());
+    auto credentials = site.credentials();
+    credentials.bearer = Secret("acc3ss");
+    auto mirror = must(Mirror::open(call.call(), site.url(), std::move(credentials)));
+    CHECK(must(mirror.fetch("main")) == site.git("rev-parse main"));
+    auto wrong = site.credentials();
+    wrong.bearer = Secret("wr0ng");
+    auto refused = must(Mirror::open(call.call(), site.url(), std::move(wrong)));
+    const auto error = refused.fetch("main").error();
+    CHECK(error.kind == ErrorKind::Unauthorized);
+    CHECK(error.message.find("wr0ng") == std::string::npos);
+    auto broken = site.credentials();
+    broken.bearer = Secret("a\r\nb");
+    CHECK(Mirror::open(call.call(), site.url(), std::move(broken)).error().kind ==
+          ErrorKind::Invalid);
+}
+
 TEST_CASE("mirror: the server's answers become kinds of error") {
     Site site;
     struct Case {

@@ -242,6 +242,25 @@ TEST_CASE("pull request: it is watched until it is merged or closed") {
     CHECK(scene.observe("-1").code == PROMOTIOND_REJECTED);
 }
 
+TEST_CASE("pull request: what keeps it from being merged is said when it comes and when it goes") {
+    Scene scene;
+    const Outcome opened = scene.promote();
+    PullRequest& request = scene.forge.all[0];
+    const auto look = [&](const Outcome& last, const std::string& obstacle) {
+        request.etag += "'";
+        request.obstacle = obstacle;
+        return scene.observe("1", last.details);
+    };
+    CHECK(look(opened, "").summary.empty());
+    const Outcome stuck = look(opened, "its branches conflict");
+    CHECK(stuck.code == PROMOTIOND_PENDING);
+    CHECK_THAT(stuck.summary, Catch::Contains("#1 cannot be merged, its branches conflict"));
+    CHECK(look(stuck, "its branches conflict").summary.empty());
+    CHECK_THAT(look(stuck, "").summary, Catch::Contains("#1 can be merged"));
+    request.state = PullRequestState::Closed;
+    CHECK_THAT(look(stuck, "its branches conflict").why, Catch::Contains("its branches conflict"));
+}
+
 TEST_CASE(
     "pull request: what a passing fault kept from being set is tried again, a refusal is not") {
     Scene scene;

@@ -32,6 +32,7 @@ namespace promotiond::sdk::inline v1::gitops {
 struct Credentials {
     std::string username;  // for HTTPS basic; with SSH the user, default "git"
     Secret password;       // or token
+    Secret bearer;         // with HTTPS instead of both: an access token, sent as it is
     Secret ssh_identity;   // private key, PEM/OpenSSH
     Secret ssh_passphrase;
     std::string known_hosts;  // lines of an OpenSSH known_hosts file

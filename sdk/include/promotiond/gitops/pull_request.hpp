@@ -41,6 +41,7 @@ struct PullRequest {
     std::vector<std::string> assignees;
     std::string node_id;           // the forge's own handle, if it has one
     std::string merge_commit_sha;  // when merged
+    std::string obstacle;          // what the forge says keeps it from being merged, for people
     std::string etag;              // of the answer, for a conditional look
 };
 
