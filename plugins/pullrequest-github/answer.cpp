@@ -2,56 +2,30 @@
 
 #include <Poco/Dynamic/Var.h>
 #include <Poco/Exception.h>
-#include <Poco/JSON/Parser.h>
+#include <Poco/JSON/Object.h>
 #include <Poco/URI.h>
 
 #include <algorithm>
-#include <charconv>
+
+#include "forge/answer.hpp"
+#include "forge/names.hpp"
 
 namespace promotiond::github {
 namespace {
 
+using forge::bad_answer;
+using forge::each;
+using forge::lower;
+using forge::parse;
+using forge::pause_of;
+using forge::text;
+using forge::truth;
 using sdk::Error;
 using sdk::ErrorKind;
 using sdk::Result;
 using sdk::gitops::PullRequest;
 using sdk::gitops::PullRequestState;
 using Object = Poco::JSON::Object;
-
-constexpr std::size_t kDeepestAnswer = 30;
-constexpr std::size_t kLongestWords = 300;  // bytes of the other side's text in a message
-constexpr std::chrono::seconds kLeastPause{1};
-constexpr std::chrono::seconds kUsualPause{60};  // what GitHub asks for without a number
-constexpr std::chrono::seconds kMostPause{3600};
-
-Error bad_answer(std::string_view what) {
-    return {ErrorKind::Transient, "bad answer: " + std::string(what)};
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-    }
-    return out;
-}
-
-// Throws Poco::Exception for what is not JSON.
-Poco::Dynamic::Var parse(std::string_view json) {
-    Poco::JSON::Parser parser;
-    parser.setDepth(kDeepestAnswer);
-    return parser.parse(std::string(json));
-}
-
-std::string text(const Object& object, const std::string& key) {
-    const auto value = object.get(key);
-    return value.isString() ? value.extract<std::string>() : std::string();
-}
-
-bool truth(const Object& object, const std::string& key) {
-    const auto value = object.get(key);
-    return value.isBoolean() && value.extract<bool>();
-}
 
 // head.repo.full_name and the like; empty where anything is missing (a deleted fork is null).
 std::string repository_of(const Object& side) {
@@ -73,13 +47,6 @@ bool is_link_to(const std::string& url, const Site& site) {
     }
 }
 
-std::uint64_t number_of(const Object& object) {
-    const auto value = object.get("number");
-    if (!value.isInteger() || value.isBoolean()) return 0;
-    const auto number = value.convert<Poco::Int64>();
-    return number > 0 ? static_cast<std::uint64_t>(number) : 0;
-}
-
 std::optional<PullRequestState> state_of(const Object& object) {
     if (truth(object, "merged") || !text(object, "merged_at").empty()) {
         return PullRequestState::Merged;
@@ -90,22 +57,9 @@ std::optional<PullRequestState> state_of(const Object& object) {
     return std::nullopt;
 }
 
-// One member of each object in a list; what has none is passed over.
-std::vector<std::string> each(const Object& object, const std::string& list,
-                              const std::string& member) {
-    std::vector<std::string> out;
-    const auto array = object.getArray(list);
-    for (std::size_t i = 0; !array.isNull() && i < array->size(); ++i) {
-        const auto entry = array->getObject(static_cast<unsigned>(i));
-        if (entry.isNull()) continue;
-        if (auto one = text(*entry, member); !one.empty()) out.push_back(std::move(one));
-    }
-    return out;
-}
-
 Result<PullRequest> to_pull_request(const Object& object, const Site& site) {
     PullRequest request;
-    request.number = number_of(object);
+    request.number = forge::positive_number(object, "number");
     if (request.number == 0) return bad_answer("a pull request without a positive number");
     request.url = text(object, "html_url");
     if (!is_link_to(request.url, site)) {
@@ -132,26 +86,15 @@ Result<PullRequest> to_pull_request(const Object& object, const Site& site) {
     request.auto_merge = !object.isNull("auto_merge");
     request.node_id = text(object, "node_id");
     request.merge_commit_sha = text(object, "merge_commit_sha");
-    request.labels = each(object, "labels", "name");
-    request.reviewers = each(object, "requested_reviewers", "login");
-    request.team_reviewers = each(object, "requested_teams", "slug");
-    request.assignees = each(object, "assignees", "login");
+    request.labels = each(object.getArray("labels"), "name");
+    request.reviewers = each(object.getArray("requested_reviewers"), "login");
+    request.team_reviewers = each(object.getArray("requested_teams"), "slug");
+    request.assignees = each(object.getArray("assignees"), "login");
     return request;
 }
 
-// The token goes before anything is cut, so that no part of it is left at the end.
 std::string words(std::string_view raw, std::string_view token) {
-    std::string out;
-    while (!raw.empty() && out.size() < kLongestWords) {
-        const bool secret = !token.empty() && raw.starts_with(token);
-        out += secret ? "***" : std::string(1, raw.front());
-        raw.remove_prefix(secret ? token.size() : 1);
-    }
-    out.resize(std::min(out.size(), kLongestWords));
-    for (char& c : out) {
-        if (static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) > 0x7E) c = ' ';
-    }
-    return out;
+    return forge::words(raw, {token});
 }
 
 // message, then errors: a string, or a list of objects and strings.
@@ -174,29 +117,6 @@ std::string said(std::string_view body) {
     } catch (const Poco::Exception&) {
         return "an answer that is not JSON";
     }
-}
-
-std::optional<std::int64_t> number_in(std::string_view text) {
-    std::int64_t number = 0;
-    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
-std::chrono::milliseconds pause_of(const sdk::HttpResponse& response,
-                                   std::chrono::sys_time<std::chrono::milliseconds> now) {
-    std::chrono::seconds pause = kUsualPause;
-    if (const auto after = number_in(response.header("retry-after"))) {
-        pause = std::chrono::seconds(std::clamp<std::int64_t>(*after, 0, kMostPause.count()));
-    } else if (const auto reset = number_in(response.header("x-ratelimit-reset"));
-               reset && response.header("x-ratelimit-remaining") == "0") {
-        const auto second =
-            std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count();
-        const bool ahead = *reset > second;
-        pause = std::chrono::seconds(
-            ahead ? std::min<std::int64_t>(*reset - second, kMostPause.count()) : 0);
-    }
-    return std::clamp(pause, kLeastPause, kMostPause);
 }
 
 bool is_throttle(const sdk::HttpResponse& response, const std::string& message) {

@@ -5,14 +5,15 @@
 #include <Poco/URI.h>
 
 #include <algorithm>
-#include <sstream>
 #include <utility>
 
 #include "answer.hpp"
+#include "forge/answer.hpp"
 
 namespace promotiond::github {
 namespace {
 
+using forge::text_of;
 using sdk::Error;
 using sdk::ErrorKind;
 using sdk::HttpResponse;
@@ -22,12 +23,6 @@ using sdk::gitops::PullRequestText;
 using Object = Poco::JSON::Object;
 
 constexpr std::uint64_t kLargestAnswer = 8u << 20;  // bytes: a page of 100 pull requests
-
-std::string text_of(const Object& object) {
-    std::ostringstream out;
-    object.stringify(out);
-    return out.str();
-}
 
 std::string encoded(const std::string& text) {
     std::string out;

@@ -3,15 +3,19 @@
 #include <Poco/JSON/Parser.h>
 
 #include <algorithm>
-#include <sstream>
 #include <utility>
 
 #include "answer.hpp"
+#include "forge/answer.hpp"
+#include "forge/names.hpp"
 #include "github.hpp"
 
 namespace promotiond::github {
 namespace {
 
+using forge::missing;
+using forge::Names;
+using forge::text_of;
 using sdk::Error;
 using sdk::ErrorKind;
 using sdk::HttpResponse;
@@ -19,36 +23,13 @@ using sdk::Result;
 using sdk::gitops::PullRequest;
 using sdk::gitops::PullRequestOptions;
 using Object = Poco::JSON::Object;
-using Names = std::vector<std::string>;
 
 constexpr std::size_t kMostAssignees = 10;  // GitHub's own limit
-
-std::string text_of(const Object& object) {
-    std::ostringstream out;
-    object.stringify(out);
-    return out.str();
-}
 
 Poco::JSON::Array array_of(const Names& names) {
     Poco::JSON::Array array;
     for (const auto& name : names) array.add(name);
     return array;
-}
-
-// Letter case is nothing that two logins, team slugs or labels can differ by.
-bool is_same(const std::string& a, const std::string& b) {
-    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](unsigned char x, unsigned char y) {
-        return std::tolower(x) == std::tolower(y);
-    });
-}
-
-Names missing(const Names& wanted, const Names& there) {
-    Names out;
-    for (const auto& name : wanted) {
-        const auto same = [&](const std::string& other) { return is_same(name, other); };
-        if (std::none_of(there.begin(), there.end(), same)) out.push_back(name);
-    }
-    return out;
 }
 
 }  // namespace
