@@ -4,6 +4,7 @@
 
 #include "decision/classify.hpp"
 #include "decision/reach.hpp"
+#include "decision/scopes.hpp"
 #include "model/codec.hpp"
 
 namespace promotiond::decision {
@@ -138,131 +139,11 @@ News news_of(const History& history, const ReceivedEvent& event,
     return news;
 }
 
-// One scope of the next environment: what must happen there for this revision.
-class ScopeDecision {
-public:
-    ScopeDecision(const Pipeline& pipeline, const Environment& next, const History& history,
-                  const History& known, const ReceivedEvent& event, WallTime now)
-        : pipeline_(pipeline),
-          next_(next),
-          history_(history),
-          known_(known),
-          event_(event),
-          now_(now) {}
-
-    void decide(const std::string& target, Decision& into) const {
-        static const std::vector<Promotion> kNone;
-        const auto found = history_.promotions.find({next_.name, target});
-        const auto& promotions = found == history_.promotions.end() ? kNone : found->second;
-        const std::string& revision = event_.event.revision;
-        const auto last = std::find_if(
-            promotions.rbegin(), promotions.rend(),
-            [&revision](const Promotion& other) { return other.revision == revision; });
-        if (last == promotions.rend()) return add_due(target, promotions, 0, into);
-        if (last == promotions.rbegin()) {
-            into.existing.push_back(last->id);
-            into.reasons.push_back(
-                {"already-promoted", revision + " is promoted to " + place(target) + " already: " +
-                                         last->id + " is " + std::string(name_of(last->phase))});
-            return;
-        }
-        if (moved_back_from(promotions.back())) {
-            return add_due(target, promotions, last->ordinal + 1, into);
-        }
-        into.reasons.push_back(
-            {"merely-behind", promotions.back().revision + " came to " + place(target) + " after " +
-                                  revision + "; a target that is merely behind does not bring " +
-                                  revision + " back"});
-    }
-
-private:
-    [[nodiscard]] std::string place(const std::string& target) const {
-        return target.empty() ? next_.name : next_.name + "/" + target;
-    }
-
-    // True if a target that runs the revision now ran the promoted one before, since it was
-    // promoted: somebody put the application back, and the next environment follows.
-    [[nodiscard]] bool moved_back_from(const Promotion& latest) const {
-        return std::any_of(known_.running.begin(), known_.running.end(), [&](const auto& entry) {
-            const Evidence& evidence = entry.second;
-            return evidence.environment == event_.environment &&
-                   evidence.revision == event_.event.revision &&
-                   evidence.previous_revision == latest.revision && evidence.seen > latest.created;
-        });
-    }
-
-    void add_due(const std::string& target, const std::vector<Promotion>& earlier,
-                 std::uint32_t ordinal, Decision& into) const {
-        const model::PromotionPolicy& policy = *pipeline_.policy_for(next_);
-        const std::string& revision = event_.event.revision;
-        Due due;
-        Promotion& promotion = due.promotion;
-        promotion.scope = {pipeline_.id, next_.name, target};
-        promotion.revision = revision;
-        promotion.ordinal = ordinal;
-        promotion.id = model::promotion_id(promotion.scope, revision, ordinal);
-        promotion.phase = policy.manual ? model::Phase::AwaitingApproval : model::Phase::Queued;
-        promotion.reason = policy.manual ? "waits for an approval of " + revision
-                                         : revision + " runs in " + event_.environment;
-        promotion.strategy = policy.strategy->key;
-        const std::string& controller = event_.event.reporting_controller;
-        promotion.actor = controller.empty() ? "event" : "event:" + controller;
-        promotion.event = model::event_to_json(event_.event);
-        promotion.created = promotion.updated = promotion.not_before = now_;
-        for (const Promotion& other : earlier) {
-            if (other.phase == model::Phase::Succeeded)
-                promotion.previous_revision = other.revision;
-            if (model::unfinished(other.phase)) due.supersedes.push_back(other.id);
-        }
-        add_reasons(target, due, into);
-        into.due.push_back(std::move(due));
-    }
-
-    void add_reasons(const std::string& target, const Due& due, Decision& into) const {
-        const Promotion& promotion = due.promotion;
-        if (promotion.phase == model::Phase::AwaitingApproval) {
-            into.reasons.push_back(
-                {"awaiting-approval",
-                 "promotions to " + place(target) + " are manual: approve " + promotion.revision});
-        } else {
-            into.reasons.push_back(
-                {"due", promotion.revision + " is due in " + place(target) +
-                            (promotion.ordinal > 0 ? ", again: a target went back to it" : "")});
-        }
-        for (const model::PromotionId& id : due.supersedes) {
-            into.reasons.push_back(
-                {"supersedes", "takes the place of " + id + ", which has not been merged yet"});
-        }
-    }
-
-    const Pipeline& pipeline_;
-    const Environment& next_;
-    const History& history_;
-    const History& known_;  // what runs, with the event's news
-    const ReceivedEvent& event_;
-    WallTime now_;
-};
-
 Decision ignored(Reason reason) {
     Decision decision;
     decision.verdict = Verdict::Ignore;
     decision.reasons.push_back(std::move(reason));
     return decision;
-}
-
-// The promotions that carry the revision already, for the answer to a repeated event.
-void decide_scopes(const Pipeline& pipeline, const Environment& next, const ScopeDecision& scopes,
-                   Decision& decision) {
-    if (pipeline.per_for(next) == model::Per::Environment) {
-        scopes.decide("", decision);
-    } else {
-        for (const Target& target : next.targets) scopes.decide(target.text(), decision);
-    }
-    if (!decision.due.empty()) {
-        decision.verdict = Verdict::Promote;
-    } else {
-        decision.verdict = decision.existing.empty() ? Verdict::Hold : Verdict::Ignore;
-    }
 }
 
 }  // namespace
@@ -299,26 +180,12 @@ Result<Decision> decide(const Pipeline& pipeline, const History& history,
                                                 " came to run " + news.older_than +
                                                 " after it ran " + event.event.revision});
     }
-    History known;  // only what runs: promotions are many and stay where they are
-    known.running = history.running;
-    for (const Evidence& evidence : news.evidence) {
-        known.running[{evidence.environment, evidence.target}] = evidence;
-    }
-    Decision decision;
-    decision.evidence = std::move(news.evidence);
-    const Reach reach = reach_of(from, known, event.event.revision);
-    decision.reasons.push_back({news.moved ? "runs-successfully" : "same-evidence",
-                                event.event.revision +
-                                    (news.moved ? " runs in " : " was known to run in ") +
-                                    joined(reach.running) + " of " + from.name});
-    if (!reach.enough()) {
-        decision.verdict = Verdict::Hold;
-        decision.reasons.push_back({"waiting-for-targets", waiting_text(from, reach)});
-        return decision;
-    }
-    decide_scopes(pipeline, **next, ScopeDecision(pipeline, **next, history, known, event, now),
-                  decision);
-    return decision;
+    const std::string& controller = event.event.reporting_controller;
+    return conclude(
+        pipeline, from, **next, history, std::move(news.evidence), news.moved,
+        {event.environment, event.event.revision,
+         controller.empty() ? "event" : "event:" + controller, model::event_to_json(event.event)},
+        now);
 }
 
 }  // namespace promotiond::decision

@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "model/history.hpp"
+#include "model/observation.hpp"
 #include "model/pipeline.hpp"
 
 namespace promotiond::decision {
@@ -54,6 +55,13 @@ struct Decision {
 [[nodiscard]] Result<Decision> decide(const model::Pipeline& pipeline,
                                       const model::History& history,
                                       const model::ReceivedEvent& event, WallTime now);
+
+// The same on what was seen. What it brings is the same as an event of that target would, except
+// that a next environment which runs the revision everywhere already needs no promotion, and that
+// what the last environment runs is remembered. Invalid: the Pipeline has no such target.
+[[nodiscard]] Result<Decision> decide(const model::Pipeline& pipeline,
+                                      const model::History& history, const model::Observation& seen,
+                                      WallTime now);
 
 // An approval of exactly this revision for an environment (and target, if per target; empty = every
 // waiting one).

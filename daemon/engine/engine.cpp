@@ -31,6 +31,7 @@ Engine::State::State(Options chosen, journal::Journal& durable, std::shared_ptr<
       clock(time),
       metrics(registry),
       status(sink),
+      unannounced_(registry, chosen.event_expected),
       meters_(registry),
       workers_(chosen.workers) {}
 
@@ -91,6 +92,7 @@ std::optional<SteadyTime> Engine::State::next_wake() const {
     sooner(retry_commit_);
     if (meters_.any_unfinished()) sooner(clock.steady_now() + kLookAround);
     sooner(checkpoint_);
+    sooner(unannounced_.next());
     if (!calls_cancelled_) sooner(cancel_calls_);
     for (const auto& [id, waiting] : waiters_) {
         for (const auto& waiter : waiting) sooner(waiter.deadline);
@@ -219,7 +221,10 @@ void Engine::set_pipelines(platform::Pipelines pipelines) {
         if (state_->stopping) return;
         running = state_->started;
     }
-    if (!running) return state_->apply(std::move(pipelines));
+    if (!running) {
+        state_->tell_status(state_->apply(std::move(pipelines)));
+        return;
+    }
     PipelinesSignal signal{std::move(pipelines), {}};
     const auto applied = signal.applied.get_future();
     (void)state_->post(std::move(signal), false);
@@ -234,6 +239,10 @@ void Engine::set_pipelines(platform::Pipelines pipelines) {
 void Engine::submit(model::ReceivedEvent event, OnAccepted done) {
     auto refused = state_->post(EventSignal{std::move(event), done}, true);
     if (refused) done(*refused);
+}
+
+void Engine::observe(std::vector<model::Observation> seen) {
+    (void)state_->post(ObservationSignal{std::move(seen)}, false);
 }
 
 void Engine::approve(const model::PipelineName& pipeline, decision::Approval approval,

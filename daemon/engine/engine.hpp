@@ -27,6 +27,7 @@
 #include "decision/decide.hpp"
 #include "journal/journal.hpp"
 #include "model/history.hpp"
+#include "model/observation.hpp"
 #include "model/pipeline.hpp"
 #include "platform/platform.hpp"
 #include "strategy/strategy.hpp"
@@ -48,6 +49,7 @@ struct PipelineView {
     std::shared_ptr<const model::Pipeline>
         pipeline;  // null: the Pipeline is gone, its promotions are not
     std::shared_ptr<const model::History> history;
+    std::shared_ptr<const model::Observations> observed;  // never null; empty where nobody looks
 };
 
 // Everything, as of one commit. Cheap to take, immutable.
@@ -67,6 +69,8 @@ struct Options {
     std::uint32_t attempts = 20;                      // then Failed
     std::chrono::milliseconds observe_every{30'000};  // at first; less often as time passes
     std::chrono::milliseconds observe_at_most{600'000};
+    std::chrono::milliseconds event_expected{
+        60'000};  // after a change was seen; else it was missed
     std::chrono::milliseconds retry_after_most{3'600'000};  // a longer Retry-After is cut to this
 };
 
@@ -107,6 +111,11 @@ public:
     // refuses this event, which harms no other.
     using OnAccepted = std::function<void(Result<Accepted>)>;
     void submit(model::ReceivedEvent event, OnAccepted done);
+
+    // What was seen of targets, from the platform. Those of one call are taken together, so that a
+    // Pipeline's first look decides nothing before all of its targets are known. Dropped when the
+    // engine stops: the platform sees the same again at the next start.
+    void observe(std::vector<model::Observation> seen);
 
     // NotFound; Invalid "failed approving promotion" unless exactly that revision waits, or was
     // let go by an approval before and is the newest of its scope; Throttled; Transient.

@@ -19,6 +19,9 @@ Meters::Meters(Metrics& metrics)
         events_[static_cast<std::size_t>(verdict)] =
             &metrics.counter("promotiond_events_total", "Events decided, by verdict",
                              {{"verdict", std::string(name_of(verdict))}});
+        seen_[static_cast<std::size_t>(verdict)] = &metrics.counter(
+            "promotiond_observations_total", "Observations that brought something new, by verdict",
+            {{"verdict", std::string(name_of(verdict))}});
     }
     for (const auto phase : model::kPhases) {
         phases_[static_cast<std::size_t>(phase)] =

@@ -27,9 +27,13 @@ public:
     [[nodiscard]] Counter& verdict(decision::Verdict verdict) {
         return *events_[static_cast<std::size_t>(verdict)];
     }
+    [[nodiscard]] Counter& seen(decision::Verdict verdict) {
+        return *seen_[static_cast<std::size_t>(verdict)];
+    }
 
 private:
     std::array<Counter*, 3> events_{};
+    std::array<Counter*, 3> seen_{};
     std::array<Gauge*, model::kPhases.size()> phases_{};
     std::multiset<WallTime> unfinished_;  // when each was made
     Gauge& oldest_;

@@ -50,10 +50,14 @@ void Engine::State::handle(Turn& turn, const EventSignal& signal) {
     const auto& event = signal.event;
     const auto* pipeline = stage.pipeline(event.pipeline);
     if (pipeline == nullptr) return refuse_with(turn, signal.done, no_pipeline(event.pipeline));
-    auto decided = decide(stage, *pipeline, event);
+    auto decided = decide(stage, *pipeline, event.environment, event.event.revision,
+                          [&](const model::History& history) {
+                              return decision::decide(*pipeline, history, event, clock.now());
+                          });
     if (!decided) return refuse_with(turn, signal.done, decided.error());
     Accepted accepted{decided->verdict, decided->reasons, decided->existing, !decided->due.empty()};
     for (const auto& evidence : decided->evidence) stage.add_evidence(event.pipeline, evidence);
+    unannounced_.told(event.pipeline, event.environment, event.event.revision);
     for (const auto& due : decided->due) {
         add_due(turn, due);
         accepted.promotions.push_back(due.promotion.id);
@@ -72,13 +76,14 @@ void Engine::State::handle(Turn& turn, const EventSignal& signal) {
 // revision was promoted there before.
 Result<decision::Decision> Engine::State::decide(const Stage& stage,
                                                  const model::Pipeline& pipeline,
-                                                 const model::ReceivedEvent& event) const {
+                                                 const std::string& environment,
+                                                 const std::string& revision,
+                                                 const Decider& by) const {
     const model::History& history = stage.history(pipeline.id);
     std::optional<model::History> longer;
-    const auto from = pipeline.index_of(event.environment);
+    const auto from = pipeline.index_of(environment);
     const bool has_next = from != model::Pipeline::npos && from + 1 < pipeline.environments.size();
     const std::string next = has_next ? pipeline.environments[from + 1].name : "";
-    const std::string& revision = event.event.revision;
     for (const auto& [place, list] : history.promotions) {
         if (!has_next || place.first != next || list.size() < kKeptOfScope) continue;
         const bool remembered = std::any_of(list.begin(), list.end(), [&](const auto& promotion) {
@@ -92,7 +97,7 @@ Result<decision::Decision> Engine::State::decide(const Stage& stage,
         auto& whole = longer->promotions[place];
         whole.insert(whole.begin(), std::move(**found));
     }
-    return decision::decide(pipeline, longer ? *longer : history, event, clock.now());
+    return by(longer ? *longer : history);
 }
 
 // The newest promotion of the revision that is in the journal only. Ordinals have no gaps.
@@ -220,8 +225,16 @@ void Engine::State::handle(Turn& turn, WaitSignal& signal) {
 }
 
 void Engine::State::handle(Turn& turn, PipelinesSignal& signal) {
-    (void)turn;
-    apply(std::move(signal.pipelines));
+    auto anew = apply(std::move(signal.pipelines));
+    // What was seen may mean something else to a Pipeline that has changed.
+    ObservationSignal seen;
+    for (const auto& name : anew) {
+        const auto* view = views.find(name);
+        if (view == nullptr || view->pipeline == nullptr) continue;
+        for (const auto& [place, one] : *view->observed) seen.seen.push_back(one);
+    }
+    handle(turn, seen);
+    turn.touched.merge(anew);
     signal.applied.set_value();
 }
 
@@ -254,22 +267,31 @@ void Engine::State::answer_waiters(SteadyTime now) {
 }
 
 // Whole new set: problems anew, and what waited for a Pipeline goes on.
-void Engine::State::apply(platform::Pipelines pipelines) {
+std::set<model::PipelineName> Engine::State::apply(platform::Pipelines pipelines) {
     std::vector<platform::Problem> problems = std::move(pipelines.problems);
     for (const auto& pipeline : pipelines.all) {
         auto more = carrier->problems(*pipeline);
         std::move(more.begin(), more.end(), std::back_inserter(problems));
     }
     std::map<model::PipelineName, const model::Pipeline*> before;
-    for (const auto& [name, view] : views.all()) before[name] = view.pipeline.get();
+    std::set<model::PipelineName> anew;
+    for (const auto& [name, view] : views.all()) {
+        before[name] = view.pipeline.get();
+        if (view.pipeline != nullptr) anew.insert(name);  // gone, unless it comes below
+    }
     views.set_pipelines(pipelines, std::move(problems));
     for (const auto& pipeline : pipelines.all) {
         const auto known_before = before.find(pipeline->id);
-        if (known_before != before.end() && known_before->second == pipeline.get()) continue;
+        if (known_before != before.end() && known_before->second == pipeline.get()) {
+            anew.erase(pipeline->id);
+            continue;
+        }
+        anew.insert(pipeline->id);
         for (const auto& [place, list] : views.find(pipeline->id)->history->promotions) {
             if (!list.empty()) plan(list.back());
         }
     }
+    return anew;
 }
 
 }  // namespace promotiond::engine

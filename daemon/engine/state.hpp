@@ -8,6 +8,7 @@
 #include <future>
 #include <mutex>
 #include <random>
+#include <set>
 #include <thread>
 #include <unordered_map>
 #include <variant>
@@ -16,6 +17,7 @@
 #include "engine/engine.hpp"
 #include "engine/meters.hpp"
 #include "engine/schedule.hpp"
+#include "engine/unannounced.hpp"
 #include "engine/views.hpp"
 #include "engine/workers.hpp"
 
@@ -48,12 +50,15 @@ struct PipelinesSignal {
     platform::Pipelines pipelines;
     std::promise<void> applied;
 };
+struct ObservationSignal {
+    std::vector<model::Observation> seen;
+};
 struct OutcomeSignal {
     CallNumber call = 0;
     strategy::Answer answer;
 };
 using Signal = std::variant<EventSignal, ApprovalSignal, CommandSignal, WaitSignal, PipelinesSignal,
-                            OutcomeSignal>;
+                            ObservationSignal, OutcomeSignal>;
 
 // A verb that runs.
 struct Call {
@@ -82,7 +87,9 @@ struct Turn {
     std::vector<std::function<void(const Error*)>> answers;  // null: the batch is durable
     std::vector<Launch> launches;
     std::vector<Returned> returned;
-    std::vector<Slot> again;  // looks at the forge that changed nothing; planned anew
+    std::vector<model::Observation> seen;   // of which something follows
+    std::set<model::PipelineName> touched;  // whose state is new, apart from steps
+    std::vector<Slot> again;                // looks at the forge that changed nothing; planned anew
 };
 
 class Engine::State {
@@ -96,7 +103,9 @@ public:
     void run();
     // Answers what came too late for the engine's thread, which has ended.
     void turn_away();
-    void apply(platform::Pipelines pipelines);
+    // Names what is new, changed or gone.
+    std::set<model::PipelineName> apply(platform::Pipelines pipelines);
+    void tell_status(const std::set<model::PipelineName>& names);
     [[nodiscard]] Result<strategy::Request> request_for(const model::Pipeline& pipeline,
                                                         const model::Promotion& promotion) const;
     [[nodiscard]] Result<const strategy::Description*> route(const model::Pipeline& pipeline,
@@ -131,9 +140,15 @@ private:
     void handle(Turn& turn, WaitSignal& signal);
     void handle(Turn& turn, PipelinesSignal& signal);
     void handle(Turn& turn, OutcomeSignal& signal);
+    // observing.cpp
+    void handle(Turn& turn, const ObservationSignal& signal);
+    void stage_seen(Turn& turn, const model::Observation& seen);
+    using Decider = std::function<Result<decision::Decision>(const model::History&)>;
     [[nodiscard]] Result<decision::Decision> decide(const Stage& stage,
                                                     const model::Pipeline& pipeline,
-                                                    const model::ReceivedEvent& event) const;
+                                                    const std::string& environment,
+                                                    const std::string& revision,
+                                                    const Decider& by) const;
     [[nodiscard]] Result<std::optional<model::Promotion>> forgotten(
         const model::Scope& scope, const std::string& revision) const;
     [[nodiscard]] Result<model::Promotion> known(const Stage& stage,
@@ -178,12 +193,14 @@ private:
     Schedule schedule_;
     std::unordered_map<CallNumber, Call> calls_;
     CallNumber last_call_ = 0;
+    std::vector<model::Observation> unheeded_;  // seen while the journal took no writes
     std::vector<Returned> unwritten_;  // said by strategies while the journal took no writes
     struct Waiter {
         SteadyTime deadline;
         OnPromotion done;
     };
     std::map<model::PromotionId, std::vector<Waiter>> waiters_;
+    Unannounced unannounced_;
     std::minstd_rand random_{20211};
     Meters meters_;
     std::optional<SteadyTime> retry_commit_;

@@ -19,7 +19,7 @@ constexpr milliseconds kCheckpointAfter{1'000};
 template <class Kind>
 constexpr bool kStagedAnew =
     std::is_same_v<Kind, EventSignal> || std::is_same_v<Kind, ApprovalSignal> ||
-    std::is_same_v<Kind, CommandSignal>;
+    std::is_same_v<Kind, CommandSignal> || std::is_same_v<Kind, ObservationSignal>;
 
 }  // namespace
 
@@ -29,6 +29,7 @@ void Engine::State::take_turn(std::deque<Signal> signals) {
         turn.returned.push_back(std::move(returned));
         stage_returned(turn, turn.returned.back());
     }
+    if (!unheeded_.empty()) handle(turn, ObservationSignal{std::exchange(unheeded_, {})});
     for (auto& signal : signals) {
         std::visit([&](auto& kind) { handle(turn, kind); }, signal);
     }
@@ -42,6 +43,7 @@ void Engine::State::take_turn(std::deque<Signal> signals) {
     }
     if (!waiters_.empty()) answer_waiters(clock.steady_now());
     meters_.look_at(clock.now());
+    unannounced_.look_at(clock.steady_now());
 }
 
 Result<void> Engine::State::write(const Turn& turn) {
@@ -75,8 +77,10 @@ void Engine::State::settle(Turn& turn) {
         }
         const auto* last = turn.stage.find(promotion.scope, promotion.id);
         if (last != nullptr && last->phase == promotion.phase) plan(promotion);
-        if (status != nullptr) status->publish(promotion);
+        if (status != nullptr) status->stepped(promotion, step.transition);
     }
+    for (const auto& [name, history] : turn.stage.changed()) turn.touched.insert(name);
+    tell_status(turn.touched);
     for (auto& slot : turn.again) {
         const auto due = clock.steady_now() + slot.interval;
         const auto* current = turn.stage.find(slot.scope, slot.id);
@@ -105,6 +109,7 @@ void Engine::State::failed(Turn& turn, const Error& error) {
     for (auto& answer : turn.answers) answer(&error);
     put_back(turn, kCommitRetryFirst);
     std::move(turn.returned.begin(), turn.returned.end(), std::back_inserter(unwritten_));
+    std::move(turn.seen.begin(), turn.seen.end(), std::back_inserter(unheeded_));
 }
 
 // What was taken from the schedule for a batch that did not come about.

@@ -10,6 +10,11 @@ const std::shared_ptr<const model::History>& no_history() {
     return none;
 }
 
+const std::shared_ptr<const model::Observations>& nothing_seen() {
+    static const auto none = std::make_shared<const model::Observations>();
+    return none;
+}
+
 }  // namespace
 
 void slim(model::Promotion& promotion) {
@@ -29,7 +34,8 @@ std::shared_ptr<const Snapshot> Views::snapshot() const {
 PipelineView Views::view(const model::PipelineName& name) const {
     const std::lock_guard held(mutex_);
     const auto found = current_.find(name);
-    return found == current_.end() ? PipelineView{nullptr, no_history()} : found->second;
+    return found == current_.end() ? PipelineView{nullptr, no_history(), nothing_seen()}
+                                   : found->second;
 }
 
 const PipelineView* Views::find(const model::PipelineName& name) const {
@@ -39,7 +45,21 @@ const PipelineView* Views::find(const model::PipelineName& name) const {
 
 void Views::publish(const std::map<model::PipelineName, std::shared_ptr<model::History>>& changed) {
     const std::lock_guard held(mutex_);
-    for (const auto& [name, history] : changed) current_[name].history = history;
+    for (const auto& [name, history] : changed) {
+        auto& view = current_[name];
+        view.history = history;
+        if (view.observed == nullptr) view.observed = nothing_seen();
+    }
+    ++version_;
+}
+
+void Views::observe(const model::Observation& seen) {
+    const std::lock_guard held(mutex_);
+    const auto found = current_.find(seen.pipeline);
+    if (found == current_.end() || found->second.pipeline == nullptr) return;
+    auto changed = std::make_shared<model::Observations>(*found->second.observed);
+    (*changed)[{seen.environment, seen.target}] = seen;
+    found->second.observed = std::move(changed);
     ++version_;
 }
 
@@ -51,6 +71,7 @@ void Views::set_pipelines(const platform::Pipelines& pipelines,
         auto& view = current_[pipeline->id];
         view.pipeline = pipeline;
         if (view.history == nullptr) view.history = no_history();
+        if (view.observed == nullptr) view.observed = nothing_seen();
     }
     std::erase_if(current_, [](const auto& entry) {
         const auto& view = entry.second;

@@ -30,6 +30,8 @@ public:
         return current_;
     }
     void publish(const std::map<model::PipelineName, std::shared_ptr<model::History>>& changed);
+    // Taken at once: what was seen is a fact, whatever the journal does.
+    void observe(const model::Observation& seen);
     void set_pipelines(const platform::Pipelines& pipelines,
                        std::vector<platform::Problem> problems);
 

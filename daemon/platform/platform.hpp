@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "model/history.hpp"
+#include "model/observation.hpp"
 #include "model/pipeline.hpp"
 #include "model/promotion.hpp"
 
@@ -44,12 +46,24 @@ public:
                                              const std::string& key) = 0;
 };
 
+// A Pipeline with all that is known of it, as of one commit. Immutable.
+struct PipelineState {
+    model::PipelineName name;
+    std::shared_ptr<const model::Pipeline> pipeline;  // null: gone
+    std::shared_ptr<const model::History> history;
+    std::shared_ptr<const model::Observations> observed;
+};
+
+// Called on the engine's thread, after what is said is durable; must not block. Failures are its
+// own to retry.
 class StatusSink {
 public:
     virtual ~StatusSink() = default;
-    // The promotion is now in this state; called after it is durable. Must not block; failures are
-    // its own to retry.
-    virtual void publish(const model::Promotion& promotion) = 0;
+    // The promotion took this step.
+    virtual void stepped(const model::Promotion& promotion, const model::Transition& step) = 0;
+    // This is how the Pipeline stands now: after steps, observations and changes of the Pipeline
+    // itself, and once for each at start.
+    virtual void stands(const PipelineState& state) = 0;
 };
 
 }  // namespace promotiond::platform

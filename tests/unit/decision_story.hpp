@@ -46,7 +46,19 @@ struct Story {
 
     Decision tell(const model::ReceivedEvent& received) {
         now += std::chrono::seconds{1};
-        auto decision = decide(pipeline, history, received, now);
+        return take(decide(pipeline, history, received, now));
+    }
+    Decision see(const std::string& environment, const std::string& target,
+                 const std::string& revision, bool ready = true) {
+        now += std::chrono::seconds{1};
+        return take(decide(pipeline, history,
+                           model::Observation{pipeline.id, environment, target,
+                                              event(environment, target, revision).event.object,
+                                              ready, revision, "", now},
+                           now));
+    }
+    // The decision, which is history now.
+    Decision take(const Result<Decision>& decision) {
         if (!decision) FAIL(decision.error().message);
         for (const auto& evidence : decision->evidence) {
             history.running[{evidence.environment, evidence.target}] = evidence;

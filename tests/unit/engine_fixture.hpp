@@ -148,7 +148,7 @@ struct House {
         REQUIRE(opened);
         journal = std::move(*opened);
         const Clock& clock = manual ? static_cast<const Clock&>(hands) : real;
-        auto made = Engine::open_with(options, *journal, carrier, clock, *metrics, nullptr);
+        auto made = Engine::open_with(options, *journal, carrier, clock, *metrics, sink);
         REQUIRE(made);
         engine = std::move(*made);
         engine->set_pipelines({{std::make_shared<model::Pipeline>(pipeline)}, {}});
@@ -219,6 +219,7 @@ struct House {
     model::Pipeline pipeline;
     SystemClock real;
     ManualClock hands;
+    platform::StatusSink* sink = nullptr;
     std::unique_ptr<Metrics> metrics = std::make_unique<Metrics>();
     std::shared_ptr<FakeCarrier> carrier = std::make_shared<FakeCarrier>();
     std::unique_ptr<journal::Journal> journal;

@@ -1,0 +1,68 @@
+// What the platform saw of targets, and what it is told of Pipelines in return.
+#include <algorithm>
+
+#include "base/log.hpp"
+#include "engine/reasons.hpp"
+#include "engine/state.hpp"
+
+namespace promotiond::engine {
+
+// All that was seen is known before anything is decided, the last environments first: a revision
+// that runs further down already is not promoted there.
+void Engine::State::handle(Turn& turn, const ObservationSignal& signal) {
+    std::vector<const model::Observation*> order;
+    for (const auto& seen : signal.seen) {
+        views.observe(seen);
+        turn.touched.insert(seen.pipeline);
+        order.push_back(&seen);
+    }
+    const auto depth = [this](const model::Observation* seen) {
+        const auto* view = views.find(seen->pipeline);
+        if (view == nullptr || view->pipeline == nullptr) return model::Pipeline::npos;
+        return view->pipeline->index_of(seen->environment);
+    };
+    std::stable_sort(order.begin(), order.end(),
+                     [&](const auto* a, const auto* b) { return depth(a) > depth(b); });
+    for (const auto* seen : order) stage_seen(turn, *seen);
+}
+
+void Engine::State::stage_seen(Turn& turn, const model::Observation& seen) {
+    Stage& stage = turn.stage;
+    const auto* pipeline = stage.pipeline(seen.pipeline);
+    if (pipeline == nullptr) return;  // deleted meanwhile
+    auto decided = decide(stage, *pipeline, seen.environment, seen.revision,
+                          [&](const model::History& history) {
+                              return decision::decide(*pipeline, history, seen, clock.now());
+                          });
+    if (!decided) {
+        log::debug("PROMO-1003", "what was seen is not of this Pipeline any more",
+                   {{"pipeline", seen.pipeline.text()}, {"reason", decided.error().message}});
+        return;
+    }
+    for (const auto& evidence : decided->evidence) {
+        stage.add_evidence(seen.pipeline, evidence);
+        if (evidence.previous_revision.empty()) continue;  // the first look is no change
+        unannounced_.seen(seen.pipeline, seen.environment, seen.target, seen.revision,
+                          clock.steady_now());
+    }
+    for (const auto& due : decided->due) add_due(turn, due);
+    if (decided->evidence.empty() && decided->due.empty()) return;
+    turn.seen.push_back(seen);
+    turn.answers.push_back([this, verdict = decided->verdict](const Error* error) {
+        if (error == nullptr) meters_.seen(verdict).add();
+    });
+}
+
+void Engine::State::tell_status(const std::set<model::PipelineName>& names) {
+    if (status == nullptr) return;
+    for (const auto& name : names) {
+        const auto* view = views.find(name);
+        if (view == nullptr) {
+            status->stands({name, nullptr, nullptr, nullptr});
+        } else {
+            status->stands({name, view->pipeline, view->history, view->observed});
+        }
+    }
+}
+
+}  // namespace promotiond::engine
