@@ -3,6 +3,7 @@
 import {createRequire} from 'node:module';
 import {readFile} from 'node:fs/promises';
 import path from 'node:path';
+import {MicrosoftsDescription} from './azure-contract.mjs';
 
 const kAnyMethod = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
@@ -24,6 +25,7 @@ export class Contract {
     contract.graphql_ = load('graphql');
     const schema = await readFile(path.join(directory, 'node_modules/@octokit/graphql-schema/schema.graphql'), 'utf8');
     contract.schema_ = contract.graphql_.buildSchema(schema, {assumeValidSDL: true});  // it defines two fields twice
+    contract.azure = await MicrosoftsDescription.open(load);
     return contract;
   }
 

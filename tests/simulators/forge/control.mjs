@@ -3,14 +3,14 @@ import * as git from './git.mjs';
 import {secondaryLimit} from './faults.mjs';
 
 function named(forge, {repository}) {
-  const [owner, name] = String(repository ?? '').split('/');
-  const found = forge.repository(owner, name);
+  const [owner, name, ...rest] = String(repository ?? '').split('/');
+  const found = rest.length ? forge.azure.repository(owner, name, rest.join('/')) : forge.repository(owner, name);
   if (!found) throw new Error(`there is no repository "${repository}"; make it with POST /_sim/repositories`);
   return found;
 }
 
 function pullOf(repository, number) {
-  const pull = repository.pulls[number - 1];
+  const pull = repository.pulls.find((each) => each.number === number);
   if (!pull) throw new Error(`${repository.owner}/${repository.name} has no pull request ${number}`);
   return pull;
 }
@@ -37,6 +37,22 @@ export const actions = {
     const made = await forge.addRepository(body);
     return {id: made.id, directory: made.directory};
   },
+  'azure-repositories': async ({forge}, body) => {
+    const made = await forge.azure.addRepository(body);
+    return {id: made.id, project: made.projectId, directory: made.directory};
+  },
+  // What a policy says of one pull request: approved, rejected, queued, running, notApplicable, broken.
+  'azure-verdict': ({forge}, body) => inRepository(forge, body, (repository) => { pullOf(repository, body.number).verdicts[body.policy] = body.verdict; }),
+  'azure-vote': ({forge}, body) => inRepository(forge, body, (repository) => {
+    const {reviewers} = pullOf(repository, body.number);
+    const reviewer = reviewers.find((each) => each.login === body.login);
+    if (reviewer) reviewer.vote = body.vote;
+    else reviewers.push({login: body.login, vote: body.vote, isRequired: false});
+  }),
+  'azure-work-items': async ({forge}, {ids}) => {
+    for (const id of ids) forge.azure.workItems.add(String(id));
+    return {};
+  },
   tokens: async ({forge}, body) => ({token: forge.addToken(body)}),
   'revoke-token': async ({forge}, {token}) => ({revoked: forge.revokeToken(token)}),
   apps: async ({forge}, body) => ({installation: forge.addApp(body)}),
@@ -46,7 +62,7 @@ export const actions = {
   'delete-branch': ({forge}, body) => inRepository(forge, body, (repository) => git.git(repository.directory, ['update-ref', '-d', `refs/heads/${body.branch}`]).then(() => ({}))),
   rules: ({forge}, body) => inRepository(forge, body, (repository) => repository.setRules(body.rules)),
   settings: ({forge}, body) => inRepository(forge, body, (repository) => {
-    for (const key of ['allowAutoMerge', 'mergeMethods', 'archived', 'isPrivate', 'mergeabilityUnknown', 'collaborators']) {
+    for (const key of ['allowAutoMerge', 'mergeMethods', 'archived', 'isPrivate', 'mergeabilityUnknown', 'collaborators', 'policies', 'lag', 'ignores', 'disabled']) {
       if (body[key] !== undefined) repository[key] = body[key];
     }
   }),
@@ -84,6 +100,11 @@ export const actions = {
     faults.release();
     return {};
   },
+  // What Azure says beside an answer that it does give, once it has had enough.
+  'azure-throttle': async ({faults}, {match = {path: '/_apis/'}, times = 1, retryAfter = 1}) => ({number: faults.add({match, times, kind: 'headers', headers: {
+    'retry-after': String(retryAfter), 'x-ratelimit-resource': 'Concurrency', 'x-ratelimit-delay': '0.5', 'x-ratelimit-limit': '200', 'x-ratelimit-remaining': '0',
+    'x-ratelimit-reset': String(Math.floor(Date.now() / 1000) + retryAfter),
+  }})}),
   // The hourly budget of one token, or of all.
   'rate-limit': async ({forge}, {token, remaining = 0, resetIn = 3600, status}) => {
     for (const each of forge.tokens()) {

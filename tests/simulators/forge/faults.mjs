@@ -12,8 +12,9 @@
 // delay    wait `ms`, then go on as usual
 // hold     wait for /_sim/release before any work; hold-answer: do the work and wait before answering. /_sim/held counts
 //          who waits: the moment to kill a client, to move a branch, or to look
+// headers  go on as usual, and add `headers` to the answer
 // before   carry out the control action `action` with `with`, then go on as usual: somebody else was quicker
-export const kKinds = ['status', 'lose', 'cut', 'half', 'stall', 'hang', 'delay', 'hold', 'hold-answer', 'before'];
+export const kKinds = ['status', 'lose', 'cut', 'half', 'stall', 'hang', 'delay', 'hold', 'hold-answer', 'headers', 'before'];
 
 export class Faults {
   rules_ = [];

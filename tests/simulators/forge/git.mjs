@@ -25,11 +25,21 @@ export function git(directory, args, {input, env} = {}) {
   });
 }
 
-// GitHub's rules as an update hook. `rules` has one "type pattern" a line.
-const kUpdateHook = `#!/bin/sh
+// How GitHub words what its rules refuse.
+const kGitHub = {
+  headline: 'error: GH013: Repository rule violations found for $1.',
+  creation: '- Cannot create ref due to creations being restricted.',
+  deletion: '- Cannot delete this branch',
+  update: '- Cannot update this protected ref.',
+  pull_request: '- Changes must be made through a pull request.',
+  non_fast_forward: '- Cannot force-push to this branch',
+};
+
+// A forge's rules as an update hook. The file `rules` has one "type pattern" a line.
+const updateHook = (words) => `#!/bin/sh
 refuse() {
-  echo "error: GH013: Repository rule violations found for $1." >&2
-  echo "- $2" >&2
+  ${words.headline ? `echo "${words.headline}" >&2` : ':'}
+  echo "$2" >&2
   exit 1
 }
 zero=0000000000000000000000000000000000000000
@@ -40,20 +50,20 @@ while read -r type pattern; do
     *) continue ;;
   esac
   case "$type" in
-    creation) [ "$2" = "$zero" ] && refuse "$1" "Cannot create ref due to creations being restricted." ;;
-    deletion) [ "$3" = "$zero" ] && refuse "$1" "Cannot delete this branch" ;;
-    update) refuse "$1" "Cannot update this protected ref." ;;
-    pull_request) refuse "$1" "Changes must be made through a pull request." ;;
+    creation) [ "$2" = "$zero" ] && refuse "$1" "${words.creation}" ;;
+    deletion) [ "$3" = "$zero" ] && refuse "$1" "${words.deletion}" ;;
+    update) refuse "$1" "${words.update}" ;;
+    pull_request) refuse "$1" "${words.pull_request}" ;;
     non_fast_forward)
       if [ "$2" != "$zero" ] && [ "$3" != "$zero" ] && ! git merge-base --is-ancestor "$2" "$3"; then
-        refuse "$1" "Cannot force-push to this branch"
+        refuse "$1" "${words.non_fast_forward}"
       fi ;;
   esac
 done < rules
 exit 0
 `;
 
-export async function createRepository(directory, {defaultBranch}) {
+export async function createRepository(directory, {defaultBranch, refusals = kGitHub}) {
   await mkdir(directory, {recursive: true});
   await git(directory, ['init', '-q', '--bare', '-b', defaultBranch, '.']);
   await git(directory, ['config', 'http.receivepack', 'true']);
@@ -61,8 +71,15 @@ export async function createRepository(directory, {defaultBranch}) {
   await git(directory, ['config', 'core.logAllRefUpdates', 'true']);  // the tests read who moved what
   const hook = path.join(directory, 'hooks', 'update');
   await mkdir(path.dirname(hook), {recursive: true});
-  await writeFile(hook, kUpdateHook);
+  await writeFile(hook, updateHook(refusals));
   await chmod(hook, 0o755);
+}
+
+// Whether the rules would refuse a push that does this; for updates that come by the API.
+export function refusedByRules(directory, ref, {oldObjectId, newObjectId}) {
+  return new Promise((resolve) => {
+    execFile(path.join(directory, 'hooks', 'update'), [ref, oldObjectId, newObjectId], {cwd: directory, env: kPlain}, (error) => resolve(Boolean(error)));
+  });
 }
 
 export function writeRules(directory, rules) {

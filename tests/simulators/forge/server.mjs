@@ -1,9 +1,11 @@
-// One HTTPS listener for everything: git at /OWNER/REPO.git, the API at /api/v3 (or at / for a host named api.*), and the
-// tests' control at /_sim.
+// One HTTPS listener for everything: git at /OWNER/REPO.git, the API at /api/v3 (or at / for a host named api.*), Azure DevOps
+// wherever a path has /_git/ or /_apis in it, and the tests' control at /_sim.
 import {rm} from 'node:fs/promises';
 import https from 'node:https';
 import * as git from './git.mjs';
 import {actions, control} from './control.mjs';
+import * as azure from './azure.mjs';
+import {AzureContract} from './azure-contract.mjs';
 import {Faults} from './faults.mjs';
 import {allowed, answer, authenticate} from './github.mjs';
 import {Forge} from './state.mjs';
@@ -21,6 +23,7 @@ export class ForgeServer {
     this.log = [];
     this.violations = contract ? contract.violations : [];
     this.contract = contract;
+    this.azureContract_ = new AzureContract(this.violations, contract?.azure);
     this.server_ = https.createServer({cert, key, keepAliveTimeout: 30_000}, (request, response) => {
       this.serve_(request, response).catch((error) => {
         if (request.destroyed && error.code === 'ECONNRESET') return;  // the client went away, which clients may
@@ -60,7 +63,8 @@ export class ForgeServer {
   async serve_(request, response) {
     const {pathname: path, searchParams: query, search} = new URL(request.url, this.url);
     if (path.startsWith('/_sim/')) return this.control_(request, response, path.slice('/_sim/'.length), query);
-    const isGit = kGitPath.exec(path);
+    const isAzure = azure.isAzure(path);
+    const isGit = isAzure ? azure.gitPath(path) : kGitPath.exec(path);
     const who = authenticate(this.forge, request.headers.authorization);
     const entry = {
       number: this.log.length + 1, at: new Date().toISOString(), method: request.method, path: `${path}${search}`, user: who.login ?? null,
@@ -70,8 +74,10 @@ export class ForgeServer {
     const fault = this.faults.take({method: request.method, path: `${path}${search}`, user: who.login});
     if (fault) entry.fault = fault.kind;
     if (await this.before_(fault, request, response, entry)) return undefined;
-    const result = isGit ? await this.git_(request, isGit, query, who) : await this.api_(request, path, query, entry);
+    const result = isGit ? await this.git_(request, isGit, query, who) : isAzure ? await this.azure_(request, path, query, entry, who)
+      : await this.api_(request, path, query, entry);
     if (fault?.kind === 'hold-answer') await this.faults.hold();
+    if (fault?.kind === 'headers') result.headers = {...result.headers, ...fault.headers};
     entry.status = result.status;
     return send(response, result, fault);
   }
@@ -104,7 +110,9 @@ export class ForgeServer {
     }
   }
 
-  async git_(request, [, owner, name, service], query, who) {
+  async git_(request, path, query, who) {
+    if (path.azure) return azure.serveGit(this.forge, request, path, query, who);
+    const [, owner, name, service] = path;
     const repository = this.forge.repository(owner, name);
     const wanted = service === 'info/refs' ? query.get('service') : service;
     const verdict = who.refusal ? undefined : allowed(repository, who.token, wanted === 'git-receive-pack' ? 'contents:write' : 'contents:read');
@@ -142,6 +150,14 @@ export class ForgeServer {
     this.contract?.answer(operation, checked, result);
     result.headers = {...(hosted ? {} : {'x-github-enterprise-version': '3.19.0'}), 'x-github-request-id': `SIM:${entry.number}`, ...result.headers};
     return result;
+  }
+
+  async azure_(request, path, query, entry, who) {
+    const {body, bodyProblem} = jsonOf(await readAll(request));
+    entry.body = body;
+    return azure.answer(this.forge, {method: request.method, path, query, headers: request.headers, body, bodyProblem}, {
+      who, web: `https://${request.headers.host ?? 'localhost'}`, contract: this.azureContract_, number: entry.number,
+    });
   }
 
   async control_(request, response, name, query) {

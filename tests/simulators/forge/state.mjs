@@ -2,6 +2,7 @@
 // are read from the bare repositories whenever they are needed, so that a push is seen at once.
 import {createHash, createPublicKey, createVerify, randomBytes} from 'node:crypto';
 import path from 'node:path';
+import {Azure} from './azure-state.mjs';
 import * as git from './git.mjs';
 
 export const nodeId = (kind, id) => Buffer.from(`${kind}:${id}`).toString('base64url');
@@ -17,6 +18,7 @@ export class Forge {
     this.repositories_ = new Map();
     this.nextId_ = 1000;
     this.hourlyLimit = 5000;
+    this.azure = new Azure(this);
   }
 
   nextId() {
@@ -28,12 +30,17 @@ export class Forge {
     return this.users_.get(login);
   }
 
-  // A personal token: `permissions` null = everything, `repositories` null = all of them.
-  addToken({token, login = 'octocat', permissions = null, repositories = null, expiresAt = null, integration = false}) {
+  users() {
+    return [...this.users_.values()];
+  }
+
+  // A personal token: `permissions` null = everything, `repositories` null = all of them. `bearer`: one of Entra's, which Azure
+  // takes as a bearer token only.
+  addToken({token, login = 'octocat', permissions = null, repositories = null, expiresAt = null, integration = false, bearer = false}) {
     const value = token ?? `ghp_${randomBytes(20).toString('hex')}`;
     this.user(login, integration ? 'Bot' : 'User');
     const budget = {limit: this.hourlyLimit, remaining: this.hourlyLimit, reset: Math.floor(Date.now() / 1000) + 3600};
-    this.tokens_.set(value, {value, login, permissions, repositories, expiresAt, integration, budget});
+    this.tokens_.set(value, {value, login, permissions, repositories, expiresAt, integration, bearer, budget});
     return value;
   }
 
