@@ -12,6 +12,14 @@
 
 namespace promotiond::model {
 
+enum class Sight {
+    Clear,            // it was read
+    NoCluster,        // the target's GitopsCluster does not exist
+    ClusterNotReady,  // it exists, and says that it is not ready
+    NoObject,         // the application object does not exist there
+    Blind,            // it cannot be read: refused, unreachable, not what it should be
+};
+
 struct Observation {
     PipelineName pipeline;
     std::string environment;
@@ -19,8 +27,9 @@ struct Observation {
     InvolvedObject object;  // as it was found; empty api_version if it was not
     bool ready = false;     // it runs `revision` successfully
     std::string revision;   // last applied; may be empty
-    std::string error;      // why it cannot be read; empty = it was read
+    std::string error;      // why it cannot be read, or is odd; empty = all is well
     WallTime seen{};
+    Sight sight = Sight::Clear;
 };
 
 // The newest of each target of a Pipeline, by environment and target.

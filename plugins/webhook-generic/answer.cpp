@@ -4,8 +4,6 @@
 #include <charconv>
 #include <ctime>
 
-#include "shown_url.hpp"
-
 namespace promotiond::webhook {
 namespace {
 
@@ -30,6 +28,11 @@ bool is_absolute_url(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) {
                return c > 0x20 && c < 0x7f && c != '"' && c != '<' && c != '>';
            });
+}
+
+// Where a redirect points, without the query: that may hold what must not be shown.
+std::string redirect_text(std::string_view location) {
+    return excerpt(location.substr(0, location.find_first_of("?#")));
 }
 
 }  // namespace
@@ -65,7 +68,7 @@ sdk::Outcome outcome_of(const sdk::HttpResponse& response,
     std::string why = "request failed with status code " + std::to_string(code);
     if (code / 100 == 3)
         return sdk::Outcome::rejected(why + ": the receiver redirects to " +
-                                      excerpt(shown_url(response.header("Location"))) +
+                                      redirect_text(response.header("Location")) +
                                       ", which is not followed; set url to where it should go");
     // The body is not quoted: a receiver may echo the headers it got, credentials among them.
     const bool again = code == 408 || code == 425 || code == 429 || (code >= 500 && code != 501);
