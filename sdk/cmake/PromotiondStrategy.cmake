@@ -21,8 +21,7 @@ function(promotiond_add_strategy name)
 
     # Hidden visibility alone still leaks weak and unique symbols of templates and inline functions; unique ones are
     # merged between libraries even with local loading. Only the version script brings it to one.
-    set(script ${CMAKE_CURRENT_BINARY_DIR}/${name}.map)
-    file(CONFIGURE OUTPUT ${script} CONTENT "{ global: promotiond_plugin_v1; local: *; };\n" @ONLY)
+    set(script ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/strategy.map)
     target_link_options(${name} PRIVATE -Wl,--version-script=${script} -Wl,-z,relro -Wl,-z,now)
     # Clang leaves the sanitizer's runtime undefined in shared libraries on purpose.
     if(NOT (CMAKE_CXX_COMPILER_ID MATCHES "Clang" AND CMAKE_CXX_FLAGS MATCHES "-fsanitize"))
