@@ -23,8 +23,10 @@ namespace promotiond::model {
 [[nodiscard]] Result<std::vector<Pipeline>> pipelines_from_yaml(std::string_view text,
                                                                 const std::string& file);
 
-// One Pipeline as a Kubernetes API server returns it (JSON).
-[[nodiscard]] Result<Pipeline> pipeline_from_json(std::string_view text);
+// One Pipeline as a Kubernetes API server returns it (JSON). `place` says for people where it is
+// ("team/podinfo in Kubernetes"): messages begin with it, and it is the Position's file.
+[[nodiscard]] Result<Pipeline> pipeline_from_json(std::string_view text,
+                                                  const std::string& place = {});
 
 // The body of an event. Invalid: "byte <n>: ..." for what is not strict JSON (duplicate keys,
 // trailing text, bad UTF-8, depth over 32), "<field>: ..." for a wrong type or a control character.

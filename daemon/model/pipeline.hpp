@@ -96,6 +96,9 @@ struct Pipeline {
     std::vector<Environment> environments;  // in promotion order; names are unique
     std::optional<PromotionPolicy> promotion;
     Position where;
+    // metadata.uid and metadata.generation of a Kubernetes object; empty and 0 for files.
+    std::string uid;
+    std::int64_t generation = 0;
 
     // Index of the environment, or npos.
     static constexpr std::size_t npos = static_cast<std::size_t>(-1);

@@ -143,6 +143,11 @@ void read_metadata(NodeReader& reader, const YamlNode& root, Pipeline& pipeline)
     pipeline.id.name = reader.required_text(*node, "name", "metadata.", NameRule::Subdomain);
     pipeline.id.ns = reader.optional_text(*node, "namespace", "metadata.", NameRule::Label);
     if (pipeline.id.ns.empty()) pipeline.id.ns = "default";
+    pipeline.uid = reader.optional_text(*node, "uid", "metadata.", NameRule::Text);
+    if (const YamlNode* generation = NodeReader::present(*node, "generation")) {
+        const std::string& text = generation->scalar;
+        std::from_chars(text.data(), text.data() + text.size(), pipeline.generation);
+    }
 }
 
 void check_kind(NodeReader& reader, const YamlNode& root) {
@@ -177,6 +182,16 @@ Result<Pipeline> read_pipeline(const YamlNode& root) {
     return pipeline;
 }
 
+// JSON has no positions of its own.
+void set_place(Pipeline& pipeline, const std::string& place) {
+    pipeline.where.file = place;
+    const auto set = [&place](std::optional<PromotionPolicy>& policy) {
+        if (policy && policy->strategy) policy->strategy->where.file = place;
+    };
+    set(pipeline.promotion);
+    for (Environment& environment : pipeline.environments) set(environment.promotion);
+}
+
 }  // namespace
 
 Result<std::vector<Pipeline>> pipelines_from_yaml(std::string_view text, const std::string& file) {
@@ -200,10 +215,16 @@ Result<std::vector<Pipeline>> pipelines_from_yaml(std::string_view text, const s
     return pipelines;
 }
 
-Result<Pipeline> pipeline_from_json(std::string_view text) {
+Result<Pipeline> pipeline_from_json(std::string_view text, const std::string& place) {
+    const auto placed = [&place](Error error) {
+        return place.empty() ? std::move(error) : context(std::move(error), place);
+    };
     auto root = json_document(text, {.bytes = 4u << 20, .depth = 64, .nodes = 200'000});
-    if (!root) return std::move(root).error();
-    return read_pipeline(*root);
+    if (!root) return placed(std::move(root).error());
+    auto pipeline = read_pipeline(*root);
+    if (!pipeline) return placed(std::move(pipeline).error());
+    set_place(*pipeline, place);
+    return pipeline;
 }
 
 }  // namespace promotiond::model

@@ -1,0 +1,55 @@
+// KubernetesStatus: writes what is known of each Pipeline into the `.status` of its object.
+//
+// Level-triggered: what counts is how a Pipeline stands, not what happened to it. Nothing is
+// written that the object says already; a write that was lost, or overwritten by somebody else, is
+// made again. Server-side apply with the field manager "promotiond".
+//
+// Metrics: promotiond_status_writes_total{result}.
+//
+// Thread-safety: all functions from any thread; none blocks. Lifetime: client, clock and metrics
+// outlive it.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "platform/kube_client.hpp"
+#include "platform/kube_object.hpp"
+#include "platform/pipeline_status.hpp"
+#include "platform/platform.hpp"
+
+namespace promotiond::platform {
+
+struct KubernetesStatusOptions {
+    StatusView view = {};
+    std::chrono::milliseconds pause_first{500};  // after a failed write; doubles
+    std::chrono::milliseconds pause_most{60'000};
+    // Called on a thread of this after a write has changed the object.
+    std::function<void(const PipelineState& state)> written = {};
+};
+
+class KubernetesStatus final {
+public:
+    KubernetesStatus(KubeClient& client, const Clock& clock, Metrics& metrics,
+                     KubernetesStatusOptions options = {});
+    ~KubernetesStatus();
+    KubernetesStatus(const KubernetesStatus&) = delete;
+    KubernetesStatus& operator=(const KubernetesStatus&) = delete;
+
+    // How the Pipeline stands now.
+    void stands(const PipelineState& state);
+    // The object as the API server has it; before the first, nothing is written. One that is older
+    // than what was written meanwhile is passed over.
+    void found(const KubeObject& object);
+    void gone(const model::PipelineName& name);
+
+private:
+    class State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace promotiond::platform

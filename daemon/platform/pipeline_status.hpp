@@ -1,0 +1,32 @@
+// The `.status` of a Pipeline object, made from what is known of it. Pure.
+//
+// Fields, conditions, reasons and messages as pipeline-controller wrote them, so that `kubectl`,
+// Weave GitOps and scripts read them as before; on top of that Reconciling and Stalled for kstatus
+// (kubernetes-sigs/cli-utils pkg/kstatus README, read 2026-11) and each environment's last
+// promotion.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/clock.hpp"
+#include "platform/platform.hpp"
+
+namespace promotiond::platform {
+
+struct StatusView {
+    // The targets' applications are watched: `targets` and TargetNotReadable are told. Without it
+    // only clusters are, with reasons of their own.
+    bool applications = true;
+};
+
+// JSON object. `current` is the status that the object has now (or nothing): a condition that does
+// not change keeps its lastTransitionTime. Empty: nothing can be said yet, since not all targets
+// were looked at.
+[[nodiscard]] std::string pipeline_status(const PipelineState& state, std::string_view current,
+                                          const StatusView& view, WallTime now);
+
+// True if writing `wanted` over `current` would change nothing that wanted says.
+[[nodiscard]] bool says_already(std::string_view current, std::string_view wanted);
+
+}  // namespace promotiond::platform
