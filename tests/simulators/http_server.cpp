@@ -25,6 +25,14 @@ std::string pem_of(const auto& write) {
     return {bytes, static_cast<std::size_t>(size)};
 }
 
+using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
+
+Certificate certificate_of(const std::string& pem) {
+    const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new_mem_buf(pem.data(), -1),
+                                                         &BIO_free);
+    return {PEM_read_bio_X509(text.get(), nullptr, nullptr, nullptr), &X509_free};
+}
+
 // A stream that is plain or TLS; blocking, with polls so that a stop is seen.
 struct Stream {
     int fd;
@@ -110,21 +118,24 @@ HttpServer::HttpServer(std::vector<ScriptedAnswer> answers) : answers_(std::move
     listen_on_loopback();
 }
 
-HttpServer::HttpServer(std::vector<ScriptedAnswer> answers, const Identity& identity)
+HttpServer::HttpServer(std::vector<ScriptedAnswer> answers, const Identity& identity,
+                       const std::string& client_ca)
     : answers_(std::move(answers)) {
     tls_.reset(SSL_CTX_new(TLS_server_method()));
     // OpenSSL's own socket calls raise it when the client refuses the certificate and leaves.
     std::signal(SIGPIPE, SIG_IGN);
-    const std::unique_ptr<BIO, decltype(&BIO_free)> certificate(
-        BIO_new_mem_buf(identity.certificate.data(), -1), &BIO_free);
+    const auto x509 = certificate_of(identity.certificate);
     const std::unique_ptr<BIO, decltype(&BIO_free)> key(BIO_new_mem_buf(identity.key.data(), -1),
                                                         &BIO_free);
-    const std::unique_ptr<X509, decltype(&X509_free)> x509(
-        PEM_read_bio_X509(certificate.get(), nullptr, nullptr, nullptr), &X509_free);
     const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> pkey(
         PEM_read_bio_PrivateKey(key.get(), nullptr, nullptr, nullptr), &EVP_PKEY_free);
     SSL_CTX_use_certificate(tls_.get(), x509.get());
     SSL_CTX_use_PrivateKey(tls_.get(), pkey.get());
+    if (!client_ca.empty()) {
+        const auto trusted = certificate_of(client_ca);
+        X509_STORE_add_cert(SSL_CTX_get_cert_store(tls_.get()), trusted.get());
+        SSL_CTX_set_verify(tls_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    }
     listen_on_loopback();
 }
 

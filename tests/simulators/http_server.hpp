@@ -40,7 +40,9 @@ enum class Validity { Good, Expired };
 class HttpServer {
 public:
     explicit HttpServer(std::vector<ScriptedAnswer> answers);
-    HttpServer(std::vector<ScriptedAnswer> answers, const Identity& identity);
+    // client_ca: PEM; nobody without a certificate that it vouches for is served. Empty = anybody.
+    HttpServer(std::vector<ScriptedAnswer> answers, const Identity& identity,
+               const std::string& client_ca = {});
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
