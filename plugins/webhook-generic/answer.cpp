@@ -4,6 +4,8 @@
 #include <charconv>
 #include <ctime>
 
+#include "shown_url.hpp"
+
 namespace promotiond::webhook {
 namespace {
 
@@ -28,11 +30,6 @@ bool is_absolute_url(std::string_view text) {
            std::all_of(text.begin(), text.end(), [](char c) {
                return c > 0x20 && c < 0x7f && c != '"' && c != '<' && c != '>';
            });
-}
-
-// Where a redirect points, without the query: that may hold what must not be shown.
-std::string redirect_text(std::string_view location) {
-    return excerpt(location.substr(0, location.find_first_of("?#")));
 }
 
 }  // namespace
@@ -68,7 +65,7 @@ sdk::Outcome outcome_of(const sdk::HttpResponse& response,
     std::string why = "request failed with status code " + std::to_string(code);
     if (code / 100 == 3)
         return sdk::Outcome::rejected(why + ": the receiver redirects to " +
-                                      redirect_text(response.header("Location")) +
+                                      excerpt(shown_url(response.header("Location"))) +
                                       ", which is not followed; set url to where it should go");
     // The body is not quoted: a receiver may echo the headers it got, credentials among them.
     const bool again = code == 408 || code == 425 || code == 429 || (code >= 500 && code != 501);

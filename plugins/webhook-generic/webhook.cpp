@@ -6,6 +6,7 @@
 #include "answer.hpp"
 #include "credentials.hpp"
 #include "payload.hpp"
+#include "shown_url.hpp"
 #include "signature.hpp"
 
 namespace promotiond::webhook {
@@ -88,7 +89,8 @@ Result<Prepared> prepare(const sdk::Promotion& promotion, const sdk::Call& call)
     if (request.url.empty())
         return Error{ErrorKind::Invalid,
                      "no address: set webhook.url, or the key address of its secret"};
-    prepared.shown_url = secret.address.empty() ? config->url : "(address of the secret)";
+    prepared.shown_url =
+        secret.address.empty() ? shown_url(config->url) : "(address of the secret)";
     request.body = payload_of(promotion);
     request.headers = headers_of(promotion, config->cloud_events);
     prepared.shown = request.headers;

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <vector>
 
+#include "git_packs.hpp"
+
 namespace promotiond::sdk::inline v1::gitops {
 namespace {
 
@@ -96,6 +98,10 @@ std::string GitCache::path_of(int number) const {
     return directory_ / (std::string(kPrefix) + std::to_string(number) + std::string(kSuffix));
 }
 
+fs::path GitCache::packs_of(int number) const {
+    return fs::path(path_of(number)) / "objects" / "pack";
+}
+
 int GitCache::current() const {
     int highest = 0;
     for (const auto& entry : entries_of(directory_))
@@ -138,11 +144,12 @@ void GitCache::sweep() const {
     if (number == 0) return;
     const fs::path mirror = path_of(number);
     remove_reference_locks(mirror);
-    for (const auto& entry : entries_of(mirror / "objects" / "pack")) {
+    for (const auto& entry : entries_of(packs_of(number))) {
         // libgit2 writes to pack_* and renames to pack-* once it is whole; git uses tmp_*.
         const std::string name = entry.filename();
         if (starts_with(name, "pack_") || starts_with(name, "tmp_")) fs::remove(entry, ignored);
     }
+    remove_half_packs(packs_of(number));
 }
 
 // promotiond-advertised-1 <boot id> <steady nanoseconds>

@@ -49,6 +49,7 @@ public:
 
     [[nodiscard]] std::string lock_path() const { return directory_ / "lock"; }
     [[nodiscard]] std::string path_of(int number) const;
+    [[nodiscard]] std::filesystem::path packs_of(int number) const;
     [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
 
     // The number of the copy that counts; 0 = there is none.

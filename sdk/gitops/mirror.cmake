@@ -5,6 +5,7 @@ add_library(promotiond_gitops STATIC
     git_holding.cpp
     git_http.cpp
     git_library.cpp
+    git_packs.cpp
     git_push_queue.cpp
     git_remote.cpp
     git_ssh.cpp
@@ -18,5 +19,6 @@ add_library(promotiond_gitops STATIC
     mirror_write.cpp)
 target_link_libraries(promotiond_gitops
     PUBLIC promotiond::sdk
-    PRIVATE promotiond_warnings PkgConfig::libgit2 PkgConfig::libssh2 OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
+    PRIVATE $<BUILD_INTERFACE:promotiond_warnings> PkgConfig::libgit2 PkgConfig::libssh2 OpenSSL::SSL OpenSSL::Crypto Threads::Threads)
+set_target_properties(promotiond_gitops PROPERTIES EXPORT_NAME gitops)
 add_library(promotiond::gitops ALIAS promotiond_gitops)

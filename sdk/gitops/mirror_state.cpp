@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "git_packs.hpp"
+
 namespace promotiond::sdk::inline v1::gitops {
 namespace {
 
@@ -141,7 +143,16 @@ Result<ObjectId> Mirror::State::fetch_locked(const std::string& branch) {
     ObjectId id = head->second;
     if (auto brought = bring(remote, branch, id); !brought) return brought.error();
     cache_.write_advertised({*advertised_, begun});
+    tidy();
     return id;
+}
+
+// What was asked for is there already, so a failure here is nobody's but the log's.
+void Mirror::State::tidy() {
+    const auto gathered = gather_packs(mirror_.get(), cache_.packs_of(number_), waiting_);
+    if (!gathered)
+        call_->log(Level::Warn, "the local copy of " + address_.display() +
+                                    " is not tidied up: " + gathered.error().message);
 }
 
 Result<void> Mirror::State::bring(GitRemote& remote, const std::string& branch,

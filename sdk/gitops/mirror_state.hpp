@@ -81,6 +81,7 @@ private:
     [[nodiscard]] Result<ObjectId> fetch_locked(const std::string& branch);
     [[nodiscard]] Result<void> bring(GitRemote& remote, const std::string& branch,
                                      const ObjectId& head);
+    void tidy();
     [[nodiscard]] Result<void> point(const std::string& branch, const git_oid& head);
     [[nodiscard]] Error no_such_branch(const std::string& branch) const;
     // Opens the copy that counts, if it is not open already. False: there is none to open.

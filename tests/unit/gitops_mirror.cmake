@@ -9,3 +9,10 @@ promotiond_test(gitops_mirror
         ${CMAKE_CURRENT_LIST_DIR}/../simulators/git_server.cpp
     LINKS promotiond::gitops OpenSSL::SSL OpenSSL::Crypto Threads::Threads
     LABELS "unit;threads")
+# Hundreds of fetches.
+promotiond_test(gitops_mirror_packs
+    SOURCES
+        ${CMAKE_CURRENT_LIST_DIR}/gitops_mirror_packs_test.cpp
+        ${CMAKE_CURRENT_LIST_DIR}/../simulators/git_server.cpp
+    LINKS promotiond::gitops OpenSSL::SSL OpenSSL::Crypto Threads::Threads
+    LABELS unit TIMEOUT 300)

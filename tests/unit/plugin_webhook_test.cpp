@@ -3,6 +3,7 @@
 #include "answer.hpp"
 #include "catch.hpp"
 #include "credentials.hpp"
+#include "shown_url.hpp"
 #include "signature.hpp"
 #include "webhook.hpp"
 
@@ -105,6 +106,38 @@ TEST_CASE("webhook: the answer's code decides") {
     CHECK(outcome(429, "7").retry_after == std::chrono::seconds{7});
     CHECK(outcome(429, "1000000000000").retry_after == std::chrono::hours{1});
     CHECK(outcome(503, "Thu, 01 Jan 1970 00:00:00 GMT").retry_after.count() == 0);
+}
+
+TEST_CASE("webhook: an address is shown without what may be a secret in it") {
+    for (const auto& [url, shown] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"https://hook.test/x", "https://hook.test/x"},
+             {"https://user:canary@hook.test/x", "https://***@hook.test/x"},
+             {"https://user:can@ary@hook.test", "https://***@hook.test"},
+             {"user:canary@hook.test/x", "***@hook.test/x"},
+             {"https://hook.test/x?token=canary", "https://hook.test/x?***"},
+             {"https://hook.test#canary", "https://hook.test#***"},
+             {"https://hook.test/a@b", "https://hook.test/a@b"},
+             {"https://hook.test/\x1b[2J", "https://hook.test/?[2J"},
+             {"", ""}})
+        CHECK(webhook::shown_url(url) == shown);
+}
+
+TEST_CASE("webhook: neither plan nor refusal shows what is secret in an address") {
+    for (const char* url : {"https://user:canary@hook.test/x", "https://hook.test/x?key=canary"}) {
+        FakeHost host;
+        host.add_secret("hook", "token", "key");
+        auto request = kRequest;
+        const auto config = std::string(R"({"secretRef":"hook","url":")") + url + R"("})";
+        request.config = config;
+        const auto planned = host.make<Webhook>().plan(request);
+        CHECK(planned.outcome == PROMOTIOND_DONE);
+        CHECK((planned.summary + planned.details).find("canary") == std::string::npos);
+        CHECK(planned.details.find("hook.test/x") != std::string::npos);
+        host.answer_http({.code = 307, .headers = {{"Location", url}}});
+        const auto refused = host.make<Webhook>().promote(request);
+        CHECK(refused.outcome == PROMOTIOND_REJECTED);
+        CHECK(refused.message.find("canary") == std::string::npos);
+    }
 }
 
 TEST_CASE("webhook: a plan sends nothing and shows no secret") {
