@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Runs inside the machine of debian.sh. /debs holds the packages, /next the same as the next version.
+set -euo pipefail
+. /root/inside.sh
+export DEBIAN_FRONTEND=noninteractive
+installed() { dpkg --install "$@" >/root/dpkg.log 2>&1 </dev/null || { cat /root/dpkg.log; fail "dpkg --install $*"; }; }
+of() { ls "/$1/$2"_*.deb; }
+refuses_to_start() {
+    systemctl reset-failed promotiond
+    systemctl restart promotiond 2>/dev/null || true
+    soon is ActiveState failed
+    expect ExecMainStatus 78
+}
+files() { find / -xdev \( -path /var/lib/dpkg -o -path /var/log -o -path /var/cache/ldconfig -o -path /root -o -path /debs -o -path /next \
+    -o -path /tmp -o -path /var/tmp -o -path /var/lib/systemd \) -prune -o -print | sort; }
+
+files >/root/before
+
+promise "a fresh installation runs, ready and as a user of its own"
+installed "$(of debs promotiond)" "$(of debs promotionctl)"
+expect ActiveState active
+expect UnitFileState enabled
+soon curl -fs http://127.0.0.1:8081/readyz
+[ "$(ps -o user= -p "$(property MainPID)")" = promotiond ] || fail "it runs as another user"
+promotionctl version >/dev/null || fail "promotionctl does not reach it"
+
+promise "what stands in /etc as it was packaged is in order"
+promotiond --check >/root/check 2>&1 || { cat /root/check; fail "--check says no"; }
+
+promise "the process has no privilege, a system call filter, and read-only system directories"
+status=/proc/$(property MainPID)/status
+grep -q '^Seccomp:.2$' "$status" && grep -q '^NoNewPrivs:.1$' "$status" && grep -q '^CapEff:.0*$' "$status" && grep -q '^CapBnd:.0*$' "$status" ||
+    fail "$(grep -E 'Seccomp|NoNewPrivs|Cap' "$status")"
+[ "$(stat -c %U:%a /var/lib/promotiond /var/cache/promotiond /etc/promotiond/secrets | tr '\n' ' ')" = "promotiond:750 promotiond:750 root:700 " ] ||
+    fail "$(stat -c '%n %U:%a' /var/lib/promotiond /var/cache/promotiond /etc/promotiond/secrets)"
+
+promise "the installation of a plugin starts the daemon anew, and it has the strategy"
+before=$(property MainPID)
+installed "$(of debs promotiond-plugin-webhook-generic)" "$(of debs promotiond-plugin-pullrequest-github)"
+soon another_process "$before"
+soon curl -fs http://127.0.0.1:8081/readyz
+for each in webhook-generic pullrequest-github; do
+    promotionctl plugins | grep -q "$each" || fail "$(promotionctl plugins)"
+done
+
+promise "secrets that root alone may read reach the daemon at its start, and a signed event is taken"
+a_team_promotes
+systemctl restart promotiond
+soon curl -fs http://127.0.0.1:8081/readyz
+[ "$(event 6.0.1)" = 202 ] || fail "$(cat /root/answer)"
+first=$(place)
+[ -n "$first" ] || fail "no promotion: $(cat /root/answer)"
+
+promise "a reload takes what changed, in the same process"
+mark; before=$(property MainPID)
+sed -i 's/^  #level: info/  level: debug/' /etc/promotiond/promotiond.yaml
+systemctl reload promotiond || fail "the reload failed"
+soon said PROMO-0010
+expect MainPID "$before"
+
+promise "a reload of a file with a mistake fails, says where, and changes nothing"
+mark
+cp /etc/promotiond/promotiond.yaml /root/good.yaml
+echo 'srever: {}' >>/etc/promotiond/promotiond.yaml
+! systemctl reload promotiond 2>/dev/null || fail "the reload did not fail"
+said 'promotiond.yaml:[0-9]+:[0-9]+: ' || fail "no position in the log"
+expect ActiveState active
+expect MainPID "$before"
+cp /root/good.yaml /etc/promotiond/promotiond.yaml
+
+promise "a kill restarts it, and what was decided is still there"
+kill -KILL "$before"
+soon another_process "$before"
+expect NRestarts 1
+soon curl -fs http://127.0.0.1:8081/readyz
+! in_phase "$first" Succeeded && curl -fs "http://127.0.0.1:8082$first" >/dev/null || fail "the promotion is gone"
+
+promise "a daemon that hangs is restarted by the watchdog"
+mkdir -p /run/systemd/system/promotiond.service.d
+printf '[Service]\nWatchdogSec=2s\n' >/run/systemd/system/promotiond.service.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart promotiond
+before=$(property MainPID)
+kill -STOP "$before"
+soon another_process "$before"
+expect NRestarts 1
+rm -r /run/systemd/system/promotiond.service.d
+systemctl daemon-reload
+
+promise "a configuration with a mistake at start fails once, with exit code 78"
+echo 'srever: {}' >>/etc/promotiond/promotiond.yaml
+refuses_to_start
+expect NRestarts 0
+cp /root/good.yaml /etc/promotiond/promotiond.yaml
+
+promise "a directory of strategies that others may write to is refused with a word on what to do"
+strategies=$(sed -n 's,^  directory: \(.*/strategies\)$,\1,p' /etc/promotiond/promotiond.yaml)
+chmod o+w "$strategies"
+mark
+refuses_to_start
+said "$strategies.*writ" || fail "no reason in the log"
+chmod o-w "$strategies"
+
+promise "a journal of a newer version is left as it is"
+cp /var/lib/promotiond/journal.db /root/journal.db
+sqlite3 /var/lib/promotiond/journal.db 'PRAGMA user_version = 999'
+mark
+refuses_to_start
+said 'journal' || fail "no reason in the log"
+cp /root/journal.db /var/lib/promotiond/journal.db
+systemctl stop promotiond
+systemctl reset-failed promotiond
+systemctl start promotiond
+soon curl -fs http://127.0.0.1:8081/readyz
+
+promise "an upgrade starts the new version, keeps what was edited, and goes on with work in flight"
+before=$(property MainPID)
+installed /next/*.deb
+soon another_process "$before"
+cmp -s /root/good.yaml /etc/promotiond/promotiond.yaml || fail "the edited configuration was replaced"
+receiver
+soon in_phase "$first" Succeeded
+[ "$(event 6.0.2)" = 202 ] || fail "$(cat /root/answer)"
+soon in_phase "$(place)" Succeeded
+
+promise "the SDK builds nothing, but its verifier accepts the packaged strategies"
+promotiond-verify --config '{"url":"https://hook.test/in"}' "$strategies/webhook-generic.so" >/root/verify 2>&1 || { tail -5 /root/verify; fail "not accepted"; }
+
+promise "the removal of a plugin starts the daemon anew, without it"
+before=$(property MainPID)
+dpkg --remove promotiond-plugin-webhook-generic >/dev/null 2>&1
+soon another_process "$before"
+soon curl -fs http://127.0.0.1:8081/readyz
+! promotionctl plugins | grep -q webhook-generic || fail "it is still there"
+
+promise "a removal ends the service and keeps journal, secrets and configuration"
+dpkg --remove promotiond-plugin-pullrequest-github promotiond >/dev/null 2>&1
+! systemctl is-active --quiet promotiond || fail "it still runs"
+for each in /var/lib/promotiond/journal.db /etc/promotiond/secrets/flux-system/podinfo/hmac-key /etc/promotiond/promotiond.yaml /etc/promotiond/pipelines/podinfo.yaml; do
+    [ -f "$each" ] || fail "$each is gone"
+done
+
+promise "a purge leaves the user, and what an administrator put there; nothing else"
+dpkg --purge promotiond promotionctl promotiond-dev promotiond-plugin-webhook-generic promotiond-plugin-pullrequest-github >/dev/null 2>&1
+getent passwd promotiond >/dev/null || fail "the user is gone"
+left=$(files | comm -13 /root/before - | grep -vE '^/etc/(group|passwd|shadow|gshadow)-$|^/run' || true)
+[ "$left" = "/etc/promotiond
+/etc/promotiond/pipelines
+/etc/promotiond/pipelines/podinfo.yaml" ] || fail "left behind: $left"
+echo "every promise is kept"

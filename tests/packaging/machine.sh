@@ -1,0 +1,46 @@
+# A Debian machine in a directory: systemd as the first process, no network but its own loopback. For tests; needs root.
+#   machine_make ROOT PACKAGE...   a file system that holds these packages, kept below build/packages for the next time
+#   machine_start ROOT             boots it; machine_run COMMAND... then runs commands inside
+#   machine_stop                   ends it; safe to call at any time
+
+machine_make() {
+    local root=$1
+    shift
+    local packages kept
+    packages=$(IFS=,; echo "$*")
+    kept=$machines/root-$(echo "$packages" | sha256sum | cut -c1-12).tar
+    if [ ! -f "$kept" ]; then
+        mkdir -p "$machines"
+        mmdebstrap --quiet --variant=minbase --mode=root --format=tar --include="$packages" bookworm "$kept.new" >"$machines/mmdebstrap.log" 2>&1 ||
+            { tail -5 "$machines/mmdebstrap.log"; rm -f "$kept.new"; skip "mmdebstrap cannot make a Debian root here"; }
+        mv "$kept.new" "$kept"
+    fi
+    mkdir "$root"
+    tar -xf "$kept" -C "$root" --numeric-owner
+    # A test need not wait for what no machine of its kind has.
+    ln -s /dev/null "$root/etc/systemd/system/systemd-networkd-wait-online.service"
+}
+
+machine_start() {
+    systemd-nspawn --boot --directory="$1" --register=no --keep-unit --private-network --console=pipe </dev/null >"$1.log" 2>&1 &
+    machine=$!
+    local tries=600
+    until leader=$(pgrep -P "$machine" | head -1) && [ -n "$leader" ] && machine_run systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do
+        kill -0 "$machine" 2>/dev/null || { cat "$1.log"; machine=; skip "systemd-nspawn cannot boot a machine here"; }
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || { cat "$1.log"; return 1; }
+        sleep 0.1
+    done
+}
+
+machine_run() { nsenter --target "$leader" --all "$@"; }
+
+machine_stop() {
+    [ -n "${machine:-}" ] || return 0
+    kill -TERM "$machine" 2>/dev/null || true # nspawn then powers the machine off
+    for _ in $(seq 100); do kill -0 "$machine" 2>/dev/null || break; sleep 0.1; done
+    kill -KILL "$machine" 2>/dev/null || true
+    [ -z "${leader:-}" ] || kill -KILL "$leader" 2>/dev/null || true
+    wait "$machine" 2>/dev/null || true
+    machine=
+}
