@@ -4,11 +4,12 @@
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
 
-#include <charconv>
+#include <functional>
 
 #include "base/log.hpp"
 #include "http/auth.hpp"
 #include "http/json_text.hpp"
+#include "http/query.hpp"
 #include "http/views_json.hpp"
 
 extern const char promotiond_openapi_yaml[];
@@ -92,63 +93,8 @@ Result<Wish> wish_from(const std::string& body) {
     return Error{ErrorKind::Invalid, std::string(kShape)};
 }
 
-Result<model::PipelineName> pipeline_named(std::string_view text) {
-    const std::size_t slash = text.find('/');
-    if (slash == 0 || slash == std::string_view::npos || slash + 1 == text.size() ||
-        text.find('/', slash + 1) != std::string_view::npos) {
-        return Error{ErrorKind::Invalid, "pipeline= takes <namespace>/<name>"};
-    }
-    return model::PipelineName{std::string(text.substr(0, slash)),
-                               std::string(text.substr(slash + 1))};
-}
-
-Result<std::size_t> limit_from(const Target& target) {
-    const std::string* text = target.parameter("limit");
-    if (text == nullptr) return std::size_t{100};
-    std::size_t limit = 0;
-    const char* const end = text->data() + text->size();
-    const auto [at, error] = std::from_chars(text->data(), end, limit);
-    if (error != std::errc{} || at != end || limit < 1 || limit > 1000) {
-        return Error{ErrorKind::Invalid, "limit= takes a number from 1 to 1000"};
-    }
-    return limit;
-}
-
-Result<journal::Filter> filter_from(const Target& target) {
-    journal::Filter filter;
-    for (const auto& [key, value] : target.query) {
-        if (key == "pipeline") {
-            auto name = pipeline_named(value);
-            if (!name) return std::move(name).error();
-            filter.pipeline = std::move(*name);
-        } else if (key == "environment") {
-            filter.environment = value;
-        } else if (key == "phase") {
-            filter.phase = model::phase_named(value);
-            if (!filter.phase) {
-                return Error{ErrorKind::Invalid, "phase= takes one of the phases, as in Pending"};
-            }
-        } else if (key == "unfinished") {
-            filter.unfinished_only = value.empty() || value == "true" || value == "1";
-        } else if (key == "after") {
-            filter.after = value;
-        } else if (key != "limit") {
-            return Error{ErrorKind::Invalid,
-                         "'" + key +
-                             "' is no filter; there are pipeline, environment, phase, unfinished, "
-                             "limit and after"};
-        }
-    }
-    auto limit = limit_from(target);
-    if (!limit) return std::move(limit).error();
-    filter.limit = *limit;
-    return filter;
-}
-
-Result<std::string> read_promotions(Views& views, const Target& target) {
-    const auto filter = filter_from(target);
-    if (!filter) return filter.error();
-    const auto page = views.promotions(*filter);
+Result<std::string> read_promotions(Views& views, const journal::Filter& filter) {
+    const auto page = views.promotions(filter);
     if (!page) return page.error();
     return promotions_json(*page);
 }
@@ -173,16 +119,8 @@ Result<std::string> read_pipeline(Views& views, const Exchange& exchange) {
     return pipeline_json(*snapshot, name, why);
 }
 
-Result<std::string> read_events(Views& views, const Target& target) {
-    const std::string* text = target.parameter("pipeline");
-    if (text == nullptr) {
-        return Error{ErrorKind::Invalid, "say whose: ?pipeline=<namespace>/<name>"};
-    }
-    const auto name = pipeline_named(*text);
-    if (!name) return name.error();
-    const auto limit = limit_from(target);
-    if (!limit) return limit.error();
-    const auto events = views.events(*name, *limit);
+Result<std::string> read_events(Views& views, const EventsQuery& query) {
+    const auto events = views.events(query.pipeline, query.limit);
     if (!events) return events.error();
     return events_json(*events);
 }
@@ -192,9 +130,7 @@ Result<std::string> read_view(Views& views, const Exchange& exchange) {
         case Action::ListPipelines: return pipelines_json(*views.snapshot());
         case Action::ShowPipeline:
         case Action::ShowWhy: return read_pipeline(views, exchange);
-        case Action::ListPromotions: return read_promotions(views, exchange.target);
         case Action::ShowPromotion: return read_promotion(views, exchange.match.parameters.at(0));
-        case Action::ListEvents: return read_events(views, exchange.target);
         case Action::ListStrategies:
             return strategies_json(views.strategies(), views.refused_strategies());
         case Action::ShowVersion: {
@@ -207,6 +143,27 @@ Result<std::string> read_view(Views& views, const Exchange& exchange) {
         }
         default: return Error{ErrorKind::Internal, "a route without a view"};
     }
+}
+
+using View = std::function<Result<std::string>()>;
+
+// What a list asks for is read before anything is looked up.
+Result<View> view_of(Views& views, const Exchange& exchange) {
+    const Action action = exchange.match.route->action;
+    if (action == Action::ListPromotions) {
+        auto filter = promotions_query(exchange.target);
+        if (!filter) return std::move(filter).error();
+        return View(
+            [&views, filter = std::move(*filter)] { return read_promotions(views, filter); });
+    }
+    if (action == Action::ListEvents) {
+        auto query = events_query(exchange.target);
+        if (!query) return std::move(query).error();
+        return View([&views, query = std::move(*query)] { return read_events(views, query); });
+    }
+    if (auto checked = check_parameters(exchange.target, {}); !checked)
+        return std::move(checked).error();
+    return View([&views, &exchange] { return read_view(views, exchange); });
 }
 
 }  // namespace
@@ -233,8 +190,10 @@ void Api::serve(const ExchangePtr& exchange) {
 }
 
 void Api::read(const ExchangePtr& exchange) {
-    const bool taken = readers_.run([this, exchange](const std::stop_token&) {
-        auto body = read_view(core_.views, *exchange);
+    auto view = view_of(core_.views, *exchange);
+    if (!view) return exchange->refuse(400, view.error().message);
+    const bool taken = readers_.run([exchange, view = std::move(*view)](const std::stop_token&) {
+        auto body = view();
         if (!body) return refuse(*exchange, body.error());
         answer_read(*exchange, std::move(*body));
     });

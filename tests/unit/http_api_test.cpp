@@ -148,7 +148,7 @@ TEST_CASE("http: the API shows pipelines, promotions and reasons") {
     CHECK(daemon.ask(get("/api/v1/promotions/p-2")).status == 404);
     CHECK(daemon.ask(get("/api/v1/strategies")).body == R"({"strategies":[],"refused":[]})");
     CHECK(daemon.ask(get("/api/v1/events?pipeline=default/app")).body == R"({"events":[]})");
-    CHECK(daemon.ask(get("/api/v1/events")).status == 422);
+    CHECK(daemon.ask(get("/api/v1/events")).status == 400);
     CHECK(daemon.ask(get("/api/v1/version")).body.find("promotiond") != std::string::npos);
 }
 
@@ -156,7 +156,7 @@ TEST_CASE("http: filters of promotions are read, and unknown ones refused") {
     Running daemon;
     CHECK(daemon
               .ask(get("/api/v1/promotions?pipeline=default%2Fapp&environment=prod&phase=Pending&"
-                       "unfinished=true&limit=7&after=c"))
+                       "unfinished=true&limit=7&after=17"))
               .status == 200);
     const auto& filter = daemon.core.last_filter;
     CHECK(filter.pipeline->text() == "default/app");
@@ -164,11 +164,69 @@ TEST_CASE("http: filters of promotions are read, and unknown ones refused") {
     CHECK(filter.phase == model::Phase::Pending);
     CHECK(filter.unfinished_only);
     CHECK(filter.limit == 7);
-    CHECK(filter.after == "c");
-    for (const char* bad : {"limit=0", "limit=1001", "limit=x", "phase=Done", "colour=red",
-                            "pipeline=app", "pipeline=a/b/c"}) {
-        INFO(bad);
-        CHECK(daemon.ask(get(std::string("/api/v1/promotions?") + bad)).status == 422);
+    CHECK(filter.after == "17");
+}
+
+TEST_CASE("http: a list tells which parameter it cannot take instead of giving an empty page") {
+    Running daemon;
+    const std::vector<std::pair<std::string, std::string>> rows{
+        {"promotions?limit=0", "limit="},
+        {"promotions?limit=1001", "limit="},
+        {"promotions?limit=-1", "limit="},
+        {"promotions?limit=x", "limit="},
+        {"promotions?limit=", "limit="},
+        {"promotions?limit=5&limit=6", "'limit'"},
+        {"promotions?after=abc", "after="},
+        {"promotions?after=", "after="},
+        {"promotions?after=0", "after="},
+        {"promotions?after=99999999999999999999", "after="},
+        {"promotions?after=17x", "after="},
+        {"promotions?phase=Done", "phase="},
+        {"promotions?unfinished=maybe", "unfinished="},
+        {"promotions?environment=", "environment="},
+        {"promotions?colour=red", "'colour'"},
+        {"promotions?pipeline=app", "pipeline="},
+        {"promotions?pipeline=a/b/c", "pipeline="},
+        {"events?pipeline=default/app&limit=0", "limit="},
+        {"events?pipeline=default/app&after=17", "'after'"},
+        {"events?pipeline=app", "pipeline="},
+        {"events", "?pipeline="},
+        {"pipelines?limit=5", "'limit'"},
+        {"pipelines/default/app?x=1", "'x'"},
+        {"strategies?x", "'x'"},
+    };
+    for (const auto& [address, named] : rows) {
+        INFO(address);
+        const Answer answer = daemon.ask(get("/api/v1/" + address));
+        CHECK(answer.status == 400);
+        CHECK(answer.header("Content-Type") == "application/problem+json");
+        CHECK(answer.body.find(named) != std::string::npos);
+    }
+    CHECK(daemon.ask(get("/api/v1/promotions?unfinished=false")).status == 200);
+}
+
+TEST_CASE("http: addresses that lead nowhere are problems, and known ones say what they take") {
+    Running daemon;
+    for (const char* path : {"/", "/nothing", "/api", "/api/v1", "/api/v2/pipelines", "/metrics",
+                             "/api/v1/promotions/p-1/burn", "/favicon.ico"}) {
+        INFO(path);
+        const Answer answer = daemon.ask(get(path));
+        CHECK(answer.status == 404);
+        CHECK(answer.header("Content-Type") == "application/problem+json");
+        CHECK(answer.body.find(R"("request_id")") != std::string::npos);
+    }
+    const std::vector<std::pair<std::string, std::string>> takes{
+        {"/api/v1/promotions", "GET"},
+        {"/api/v1/promotions/p-1/retry", "POST"},
+        {"/api/v1/pipelines/default/app/environments/prod/approve", "POST"},
+        {"/openapi.yaml", "GET"},
+        {"/approval/default/app/prod/5.0.0", "POST"}};
+    for (const auto& [path, allowed] : takes) {
+        INFO(path);
+        const Answer answer = daemon.ask("DELETE " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        CHECK(answer.status == 405);
+        CHECK(answer.header("Allow").find(allowed) != std::string::npos);
+        CHECK(answer.header("Content-Type") == "application/problem+json");
     }
 }
 

@@ -105,7 +105,7 @@ public:
     }
     Result<journal::Page> promotions(const journal::Filter& filter) override {
         last_filter = filter;
-        return journal::Page{{*settled}, "cursor"};
+        return journal::Page{{*settled}, "17"};
     }
     Result<model::Promotion> promotion(const model::PromotionId& id) override {
         if (id == settled->id) return settled;
@@ -219,8 +219,12 @@ struct Answer {
 
 class Client {
 public:
-    explicit Client(const std::string& address, const char* source = nullptr) {
+    // receive_bytes: of the socket's buffer; 0 = the system's.
+    explicit Client(const std::string& address, const char* source = nullptr,
+                    int receive_bytes = 0) {
         fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (receive_bytes > 0)
+            ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
         const timeval limit{10, 0};  // a test that waits longer has failed
         ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         sockaddr_in to{};
@@ -238,17 +242,17 @@ public:
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
-    void send(std::string_view bytes) {
+    void send(std::string_view bytes) const {
         while (!bytes.empty()) {
             const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
             if (n <= 0) return;  // the server may have had enough
             bytes.remove_prefix(static_cast<std::size_t>(n));
         }
     }
-    void end() { ::shutdown(fd_, SHUT_WR); }
+    void end() const { ::shutdown(fd_, SHUT_WR); }
     [[nodiscard]] int socket() const { return fd_; }
-    // True if the server closes without another byte.
-    bool closed() { return buffer_.empty() && !more(); }
+    // True if the server closes without another byte; false if it does not within the limit.
+    bool closed() { return buffer_.empty() && !more() && !waited_in_vain_; }
     // status 0: the connection ended without an answer.
     Answer receive() {
         Answer answer;
@@ -274,13 +278,15 @@ public:
 
 private:
     bool more() {
-        std::array<char, 4096> chunk{};
+        std::array<char, 65536> chunk;
         const ssize_t n = ::recv(fd_, chunk.data(), chunk.size(), 0);
+        waited_in_vain_ = n < 0 && errno == EAGAIN;
         if (n <= 0) return false;
         buffer_.append(chunk.data(), static_cast<std::size_t>(n));
         return true;
     }
     int fd_ = -1;
+    bool waited_in_vain_ = false;
     std::string buffer_;
 };
 

@@ -193,6 +193,36 @@ TEST_CASE("http: a body that ends early is never taken for a whole one") {
     CHECK(daemon.core.seen() == 0);
 }
 
+TEST_CASE("http: a body that is longer or shorter than it says never becomes a second request") {
+    Running daemon;
+    {
+        Client longer(daemon.server->listen_address());
+        longer.send(signed_event() + "and more\r\n\r\n");
+        CHECK(longer.receive().status == 202);
+        CHECK(longer.receive().status == 400);
+        CHECK(longer.closed());
+    }
+    const std::string inside = signed_event();
+    Client shorter(daemon.server->listen_address());
+    shorter.send("POST /promotion/default/app/dev HTTP/1.1\r\n" + kHost +
+                 "X-Signature: " + kEventSignature + "\r\nContent-Length: " +
+                 std::to_string(kEvent.size() + inside.size()) + "\r\n\r\n" + kEvent + inside);
+    CHECK(shorter.receive().status == 401);
+    CHECK(daemon.core.seen() == 1);
+}
+
+TEST_CASE("http: who waits for 100 Continue and then sends nothing ends at the body's deadline") {
+    http::Options options;
+    options.body_timeout = milliseconds{150};
+    Running daemon(options);
+    Client client(daemon.server->listen_address());
+    client.send("POST /promotion/default/app/dev HTTP/1.1\r\n" + kHost +
+                "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    CHECK(client.receive().head.starts_with("HTTP/1.1 100 Continue"));
+    CHECK(client.closed());
+    CHECK(daemon.core.seen() == 0);
+}
+
 TEST_CASE("http: pipelined requests are answered in order, each once") {
     Running daemon;
     Client client(daemon.server->listen_address());
