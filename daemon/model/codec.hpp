@@ -17,11 +17,18 @@
 
 namespace promotiond::model {
 
-// Every `kind: Pipeline` document of a file, in order. Invalid for the first thing that is wrong in
-// any of them; the message begins with "file:line:column: ". Takes the design documents' spelling
-// of spec.promotion and every shipped one.
-[[nodiscard]] Result<std::vector<Pipeline>> pipelines_from_yaml(std::string_view text,
-                                                                const std::string& file);
+struct PipelineFile {
+    std::vector<Pipeline> pipelines;  // in order
+    // "file:line:column: ..." for each document of another kind and API group.
+    std::vector<std::string> foreign;
+    bool empty = false;  // no document at all
+};
+
+// Every `kind: Pipeline` document of a file. Invalid for the first thing that is wrong in any of
+// them, or in one that looks like a misspelt one; the message begins with "file:line:column: ".
+// Takes the design documents' spelling of spec.promotion and every shipped one.
+[[nodiscard]] Result<PipelineFile> pipelines_from_yaml(std::string_view text,
+                                                       const std::string& file);
 
 // One Pipeline as a Kubernetes API server returns it (JSON). `place` says for people where it is
 // ("team/podinfo in Kubernetes"): messages begin with it, and it is the Position's file.

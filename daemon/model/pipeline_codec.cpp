@@ -163,6 +163,20 @@ void check_kind(NodeReader& reader, const YamlNode& root) {
     }
 }
 
+// What a document of another kind and another API group says it is; "" if it is meant for us, be
+// it misspelt.
+std::string foreign_kind(const YamlNode& root) {
+    const YamlNode* kind = root.member("kind");
+    const YamlNode* version = root.member("apiVersion");
+    for (const YamlNode* each : {kind, version}) {
+        if (each == nullptr || each->kind != YamlNode::Kind::Scalar || each->scalar.empty())
+            return {};
+    }
+    const std::string_view group = kApiVersion.substr(0, kApiVersion.find('/'));
+    if (kind->scalar == "Pipeline" || version->scalar.rfind(group, 0) == 0) return {};
+    return kind->scalar;
+}
+
 Result<Pipeline> read_pipeline(const YamlNode& root) {
     NodeReader reader;
     Pipeline pipeline;
@@ -194,25 +208,35 @@ void set_place(Pipeline& pipeline, const std::string& place) {
 
 }  // namespace
 
-Result<std::vector<Pipeline>> pipelines_from_yaml(std::string_view text, const std::string& file) {
+Result<PipelineFile> pipelines_from_yaml(std::string_view text, const std::string& file) {
     auto documents = yaml_documents(text, file);
     if (!documents) return std::move(documents).error();
-    std::vector<Pipeline> pipelines;
+    PipelineFile read;
+    read.empty = documents->empty();
     for (const YamlNode& document : *documents) {
+        if (const auto kind = foreign_kind(document); !kind.empty()) {
+            read.foreign.push_back(
+                yaml_error(document.member("kind")->where,
+                           "kind: \"" + shown(kind) +
+                               "\" is not read here, only Pipeline is; the file's Pipelines are "
+                               "taken, move the document to another directory")
+                    .message);
+            continue;
+        }
         auto pipeline = read_pipeline(document);
         if (!pipeline) return std::move(pipeline).error();
         const auto same =
-            std::find_if(pipelines.begin(), pipelines.end(),
+            std::find_if(read.pipelines.begin(), read.pipelines.end(),
                          [&pipeline](const Pipeline& other) { return other.id == pipeline->id; });
-        if (same != pipelines.end()) {
+        if (same != read.pipelines.end()) {
             return yaml_error(document.where, "Pipeline " + pipeline->id.text() +
                                                   " is in this file already, at line " +
                                                   std::to_string(same->where.line) +
                                                   "; remove one");
         }
-        pipelines.push_back(std::move(*pipeline));
+        read.pipelines.push_back(std::move(*pipeline));
     }
-    return pipelines;
+    return read;
 }
 
 Result<Pipeline> pipeline_from_json(std::string_view text, const std::string& place) {

@@ -23,7 +23,7 @@ struct KnownFile {
     FileState state;
     std::string text;  // of the version last looked at
     std::vector<std::shared_ptr<const model::Pipeline>> pipelines;
-    std::optional<Problem> problem;
+    std::vector<Problem> problems;
 };
 using KnownFiles = std::map<fs::path, KnownFile>;
 
@@ -106,17 +106,27 @@ private:
     }
 
     void parse(const fs::path& path, FileRead file) {
-        auto pipelines = model::pipelines_from_yaml(file.bytes, path.string());
+        auto read = model::pipelines_from_yaml(file.bytes, path.string());
         KnownFile& known = remembered(path);
         known.state = file.state;
         known.text = std::move(file.bytes);
-        if (!pipelines) {
-            known.problem = problem_of(path, pipelines.error().message);
+        known.problems.clear();
+        if (!read) {
+            known.problems.push_back(problem_of(path, read.error().message));
             return;
         }
-        known.problem.reset();
+        // Whoever rewrites a file in place leaves it empty for a moment.
+        if (read->empty && !known.pipelines.empty()) {
+            known.problems.push_back(problem_of(
+                path, path.string() +
+                          ":1:1: the file is empty; its last good version stays in force until the "
+                          "file is removed or written"));
+            return;
+        }
+        for (std::string& foreign : read->foreign)
+            known.problems.push_back(problem_of(path, std::move(foreign)));
         known.pipelines.clear();
-        for (model::Pipeline& pipeline : *pipelines) {
+        for (model::Pipeline& pipeline : read->pipelines) {
             known.pipelines.push_back(std::make_shared<const model::Pipeline>(std::move(pipeline)));
         }
     }
@@ -125,7 +135,7 @@ private:
     void fail(const fs::path& path, const std::string& message) {
         KnownFile& known = remembered(path);
         known.state = FileState{};
-        known.problem = problem_of(path, path.string() + ": " + message);
+        known.problems.assign(1, problem_of(path, path.string() + ": " + message));
         for (const auto& [file, earlier] : before_) {
             const auto inside = file.lexically_relative(path);
             if (!inside.empty() && *inside.begin() != ".." && *inside.begin() != ".") {
@@ -151,7 +161,7 @@ Pipelines joined(const KnownFiles& files) {
     Pipelines all;
     std::map<model::PipelineName, std::string> owner;
     for (const auto& [path, file] : files) {
-        if (file.problem) all.problems.push_back(*file.problem);
+        all.problems.insert(all.problems.end(), file.problems.begin(), file.problems.end());
         for (const auto& pipeline : file.pipelines) {
             const auto [first, added] = owner.emplace(pipeline->id, path.string());
             if (added) {

@@ -37,10 +37,13 @@ void check(const Pipeline& pipeline) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(bytes), size);
-    const auto pipelines = pipelines_from_yaml(text, "f.yaml");
-    if (!pipelines && pipelines.error().message.rfind("f.yaml:", 0) != 0) std::abort();
-    if (pipelines) {
-        for (const Pipeline& pipeline : *pipelines) check(pipeline);
+    const auto file = pipelines_from_yaml(text, "f.yaml");
+    if (!file && file.error().message.rfind("f.yaml:", 0) != 0) std::abort();
+    if (file) {
+        for (const Pipeline& pipeline : file->pipelines) check(pipeline);
+        for (const std::string& foreign : file->foreign) {
+            if (foreign.rfind("f.yaml:", 0) != 0) std::abort();
+        }
     }
     const auto from_json = pipeline_from_json(text);
     if (from_json) check(*from_json);

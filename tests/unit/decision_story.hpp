@@ -26,7 +26,7 @@ struct Story {
                 promotion + "\n  environments: " + environments + "\n",
             "story.yaml");
         if (!read) FAIL(read.error().message);
-        pipeline = read->front();
+        pipeline = read->pipelines.front();
     }
 
     [[nodiscard]] model::ReceivedEvent event(const std::string& environment, const std::string& ns,

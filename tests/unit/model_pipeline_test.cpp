@@ -35,8 +35,8 @@ std::string with_environments(const std::string& environments) {
 Pipeline read(const std::string& text) {
     auto pipelines = pipelines_from_yaml(text, "f.yaml");
     if (!pipelines) FAIL(pipelines.error().message);
-    REQUIRE(pipelines->size() == 1);
-    return std::move(pipelines->front());
+    REQUIRE(pipelines->pipelines.size() == 1);
+    return std::move(pipelines->pipelines.front());
 }
 
 std::string error_of(const std::string& text) {
@@ -234,8 +234,6 @@ TEST_CASE("pipeline: what is missing, empty or of the wrong kind is named with i
     };
     const Case c = GENERATE(values<Case>({
         {"kind: Pipeline\n", "f.yaml:1:1: apiVersion: is missing; add it"},
-        {"apiVersion: v1\nkind: ConfigMap\n",
-         "f.yaml:2:7: kind: \"ConfigMap\" is not read here; only Pipeline is"},
         {"apiVersion: pipelines.weave.works/v2\nkind: Pipeline\n",
          "f.yaml:1:13: apiVersion: \"pipelines.weave.works/v2\" is not known; must be "
          "pipelines.weave.works/v1alpha1"},
@@ -332,11 +330,29 @@ TEST_CASE(
     "pipeline: several documents of a file are read in order; without a namespace it is default") {
     std::string second = with_promotion("");
     second.replace(second.find("name: app, namespace: default"), 29, "name: other");
-    const auto pipelines =
+    const auto file =
         pipelines_from_yaml("---\n" + with_promotion("") + "---\n" + second, "f.yaml");
-    REQUIRE(pipelines);
-    REQUIRE(pipelines->size() == 2);
-    CHECK((*pipelines)[1].id.text() == "default/other");
+    REQUIRE(file);
+    REQUIRE(file->pipelines.size() == 2);
+    CHECK(file->pipelines[1].id.text() == "default/other");
+}
+
+TEST_CASE("pipeline: a document of another kind beside Pipelines is named and harms none of them") {
+    const auto file = pipelines_from_yaml(
+        "apiVersion: v1\nkind: ConfigMap\ndata: {a: b}\n---\n" + with_promotion(""), "f.yaml");
+    REQUIRE(file);
+    CHECK(file->pipelines.size() == 1);
+    REQUIRE(file->foreign.size() == 1);
+    CHECK(begins_with(file->foreign[0], "f.yaml:2:7: kind: \"ConfigMap\" is not read here"));
+}
+
+TEST_CASE("pipeline: a document that looks like a misspelt Pipeline is an error") {
+    CHECK(begins_with(error_of("apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipelien\n"),
+                      "f.yaml:2:7: kind: \"Pipelien\" is not read here; only Pipeline is"));
+    CHECK(begins_with(error_of("apiVersion: pipeline.weave.works/v1alpha1\nkind: Pipeline\n"),
+                      "f.yaml:1:13: apiVersion: "));
+    CHECK(begins_with(error_of("kind: ConfigMap\n"),
+                      "f.yaml:1:7: kind: \"ConfigMap\" is not read here; only Pipeline is"));
 }
 
 TEST_CASE("pipeline: what a Kubernetes API server returns is read the same way") {
@@ -362,9 +378,9 @@ TEST_CASE("pipeline: what a Kubernetes API server returns is read the same way")
 TEST_CASE("pipeline: the example that ships is read without a complaint") {
     std::ifstream file(PROMOTIOND_SOURCE_DIR "/config/pipelines/example.yaml");
     const std::string text{std::istreambuf_iterator<char>(file), {}};
-    const auto pipelines = pipelines_from_yaml(text, "example.yaml");
-    if (!pipelines) FAIL(pipelines.error().message);
-    REQUIRE(pipelines->size() == 2);
-    CHECK((*pipelines)[0].promotion->hmac_secret == "podinfo-promotion");
-    CHECK((*pipelines)[1].promotion->strategy->key == "webhook");
+    const auto read = pipelines_from_yaml(text, "example.yaml");
+    if (!read) FAIL(read.error().message);
+    REQUIRE(read->pipelines.size() == 2);
+    CHECK(read->pipelines[0].promotion->hmac_secret == "podinfo-promotion");
+    CHECK(read->pipelines[1].promotion->strategy->key == "webhook");
 }

@@ -124,6 +124,40 @@ TEST_CASE(
         [](const Pipelines& p) { return p.problems.empty() && has(p, "a", "qas"); }));
 }
 
+TEST_CASE("pipelines: a file that is rewritten in place loses no Pipeline while it is empty") {
+    const Folder folder;
+    folder.write("a.yaml", pipeline_text("a") + "---\n" + pipeline_text("b"));
+    Received received;
+    const auto source = local_pipelines(folder.path());
+    REQUIRE(source->start(received.taker()));
+    for (const char* meanwhile : {"", "# to be continued\n", "apiVersion: pipelines.wea"}) {
+        folder.write("a.yaml", meanwhile);
+        REQUIRE(received.comes([](const Pipelines& p) { return p.problems.size() == 1; }));
+        CHECK(has(received.last(), "a"));
+        CHECK(has(received.last(), "b"));
+        CHECK(received.last().problems[0].where.line == 1);
+        folder.write("a.yaml", pipeline_text("a") + "---\n" + pipeline_text("b"));
+        REQUIRE(received.comes([](const Pipelines& p) { return p.problems.empty(); }));
+    }
+    folder.write("a.yaml", pipeline_text("a"));
+    CHECK(received.comes([](const Pipelines& p) { return has(p, "a") && !has(p, "b"); }));
+    std::filesystem::remove(folder.path() / "a.yaml");
+    CHECK(received.comes([](const Pipelines& p) { return p.all.empty(); }));
+}
+
+TEST_CASE("pipelines: a ConfigMap beside a Pipeline is a problem with its place, and no more") {
+    const Folder folder;
+    folder.write("a.yaml", pipeline_text("a") + "---\napiVersion: v1\nkind: ConfigMap\n");
+    Received received;
+    const auto source = local_pipelines(folder.path());
+    REQUIRE(source->start(received.taker()));
+    CHECK(has(received.last(), "a"));
+    REQUIRE(received.last().problems.size() == 1);
+    const auto& problem = received.last().problems[0];
+    CHECK(problem.where.line == 9);
+    CHECK(problem.message.find("\"ConfigMap\"") != std::string::npos);
+}
+
 TEST_CASE("pipelines: a file too large and a link that leads out are problems") {
     const Folder folder;
     const Folder elsewhere;
