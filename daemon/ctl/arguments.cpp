@@ -30,6 +30,28 @@ constexpr std::array<Option, 14> kOptions{{
     {"target", true, "plan approve"},
 }};
 
+struct Command {
+    std::string_view name;
+    std::string_view operands;  // as the usage shows them
+    std::size_t least;
+    std::size_t most;
+};
+
+constexpr std::size_t kMany = 1u << 20;
+constexpr std::array<Command, 11> kCommands{{
+    {"pipelines", "[PIPELINE]", 0, 1},
+    {"promotions", "[--pipeline P] [--unfinished] ...", 0, 0},
+    {"show", "ID", 1, 1},
+    {"why", "PIPELINE [ENVIRONMENT]", 1, 2},
+    {"plan", "PIPELINE ENVIRONMENT REVISION [--target T]", 3, 3},
+    {"approve", "PIPELINE ENVIRONMENT REVISION [--target T]", 3, 3},
+    {"retry", "ID", 1, 1},
+    {"cancel", "ID", 1, 1},
+    {"validate", "FILE...", 1, kMany},
+    {"plugins", "(no operands)", 0, 0},
+    {"version", "(no operands)", 0, 0},
+}};
+
 Error usage(std::string message) { return Error{ErrorKind::Invalid, std::move(message)}; }
 
 std::string hint(std::string_view word, const std::vector<std::string_view>& candidates,
@@ -66,26 +88,50 @@ std::string long_form(const std::string& word) {
 
 Result<void> check_command(const Arguments& arguments) {
     if (arguments.command.empty()) return {};
-    const auto& known = commands();
-    if (std::find(known.begin(), known.end(), arguments.command) == known.end())
+    const auto* command =
+        std::find_if(kCommands.begin(), kCommands.end(),
+                     [&](const Command& each) { return each.name == arguments.command; });
+    if (command == kCommands.end())
         return usage("there is no command \"" + arguments.command + "\"" +
-                     hint(arguments.command, known, ""));
+                     hint(arguments.command, commands(), ""));
     for (const auto& [name, value] : arguments.options) {
         const auto* option = find_option(name);
         if (option != nullptr && !takes(option->commands, arguments.command))
             return usage(arguments.command + " takes no --" + name + "; that is for " +
                          std::string(option->commands));
     }
-    return {};
+    if (arguments.has("help") || arguments.has("version")) return {};
+    const auto count = arguments.operands.size();
+    if (count < command->least || count > command->most)
+        return usage("usage: promotionctl " + arguments.command + " " +
+                     std::string(command->operands));
+    const bool pipeline = count > 0 && command->operands.find("PIPELINE") != std::string::npos;
+    if (!pipeline) return {};
+    const auto named = pipeline_named(arguments);
+    return named ? Result<void>() : named.error();
 }
 
 }  // namespace
 
 const std::vector<std::string_view>& commands() {
-    static const std::vector<std::string_view> kCommands{
-        "pipelines", "promotions", "show",     "why",     "plan",   "approve",
-        "retry",     "cancel",     "validate", "plugins", "version"};
-    return kCommands;
+    static const std::vector<std::string_view> names = [] {
+        std::vector<std::string_view> all;
+        for (const auto& command : kCommands) all.push_back(command.name);
+        return all;
+    }();
+    return names;
+}
+
+Result<PipelineOperand> pipeline_named(const Arguments& arguments) {
+    const auto& operand = arguments.operands.at(0);
+    const auto slash = operand.find('/');
+    PipelineOperand named;
+    named.ns = slash == std::string::npos ? arguments.value("namespace", "default")
+                                          : operand.substr(0, slash);
+    named.name = slash == std::string::npos ? operand : operand.substr(slash + 1);
+    if (named.ns.empty() || named.name.empty() || named.name.find('/') != std::string::npos)
+        return usage("a pipeline is NAMESPACE/NAME, or NAME with --namespace");
+    return named;
 }
 
 std::string Arguments::value(const std::string& option, std::string other) const {

@@ -22,8 +22,15 @@ struct Arguments {
 
 // Options may stand anywhere, as --name value or --name=value; after -- all are operands. Invalid:
 // an unknown option or command (with the likely one), a missing or unwanted value, an option given
-// twice, one that the command does not take.
+// twice, one that the command does not take, too few or too many operands, a PIPELINE that is none.
 [[nodiscard]] Result<Arguments> parse_arguments(const std::vector<std::string>& words);
+
+// The PIPELINE that the first operand names. Invalid: it names none.
+struct PipelineOperand {
+    std::string ns;
+    std::string name;
+};
+[[nodiscard]] Result<PipelineOperand> pipeline_named(const Arguments& arguments);
 
 // The candidate that was probably meant, or empty.
 [[nodiscard]] std::string closest(std::string_view word,

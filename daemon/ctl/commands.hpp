@@ -19,8 +19,19 @@ struct Session {
 // Each prints its answer; errors as Client's, Invalid for wrong operands.
 [[nodiscard]] Result<void> run_command(const Session& session);
 
-// Offline: reads files as the daemon does. The exit code.
-[[nodiscard]] int validate(const Arguments& arguments, const Surroundings& surroundings);
+// Reads files as the daemon does; if a server is named, also asks it which strategies it has. The
+// exit code.
+[[nodiscard]] int validate(const Arguments& arguments, const Surroundings& surroundings,
+                           Client& client);
+
+// True if the person named a server, by option or variable.
+[[nodiscard]] bool names_server(const Arguments& arguments, const Surroundings& surroundings);
+
+// What the kind of an error means to a script.
+[[nodiscard]] int exit_code(ErrorKind kind);
+
+// Says why on err; the code.
+int fail(const Surroundings& surroundings, const std::string& message, int code);
 
 // Invalid: it cannot be read, or is longer than 16 MiB.
 [[nodiscard]] Result<std::string> read_file(const std::string& path);

@@ -24,7 +24,9 @@ Commands:
   approve PIPELINE ENVIRONMENT REVISION  let exactly this revision go         [--target T]
   retry ID                               try a failed or cancelled one again
   cancel ID                              give a promotion up
-  validate FILE...                       check Pipeline files as the daemon reads them
+  validate FILE...                       check Pipeline files as the daemon reads them; a named server is also
+                                         asked whether it has a strategy for each (whether settings fit their
+                                         strategy, only the daemon tells)
   plugins                                the strategies the daemon has loaded, and the refused ones
   version                                of this program and of the server
 

@@ -1,4 +1,7 @@
+#include <unistd.h>
+
 #include <cstdio>
+#include <fstream>
 #include <sstream>
 
 #include "catch.hpp"
@@ -102,4 +105,62 @@ TEST_CASE("ctl: tables are aligned and do not let the server draw on the termina
 TEST_CASE("ctl: json output is the server's document") {
     const HttpServer server({whole(200, R"({"promotions":[]})")});
     CHECK(run({"promotions", "--output=json"}, server.url("")).out == "{\"promotions\":[]}\n");
+}
+
+TEST_CASE("ctl: an environment without targets is in the table") {
+    const HttpServer server({whole(
+        200,
+        R"({"pipelines":[{"namespace":"ns","name":"app","environments":[{"name":"dev","targets":[],"promotions":[]}]}],"problems":[]})")});
+    CHECK(has(run({"pipelines"}, server.url("")).out, "ns/app    dev          -"));
+}
+
+TEST_CASE("ctl: a problem's place is printed once") {
+    const HttpServer server({whole(
+        200,
+        R"({"pipelines":[],"problems":[{"file":"a.yaml","line":3,"column":4,"message":"a.yaml:3:4: broken"},{"file":"b.yaml","line":1,"column":2,"message":"odd"}]})")});
+    CHECK(run({"pipelines"}, server.url("")).err ==
+          "problem: a.yaml:3:4: broken\nproblem: b.yaml:1:2: odd\n");
+}
+
+TEST_CASE("ctl: a plan reads title, branch, base, diff, body, whatever order the server has") {
+    const HttpServer server({whole(
+        200,
+        R"({"outcome":"done","summary":"s","details":{"number":0,"diff":"-a\n+b\n","body":"one\ntwo","extra":"x","base":"main","warnings":["w"],"title":"T","branch":"p/x"}})")});
+    const auto ran = run({"plan", "ns/app", "prod", "1"}, server.url(""));
+    CHECK(ran.code == ctl::kOk);
+    CHECK(ran.out ==
+          "done: s\nTitle: T\nBranch: p/x\nBase: main\n\nWarnings:\nw\n\nDiff:\n-a\n+b\n\n"
+          "Body:\none\ntwo\nextra: x\n");
+}
+
+TEST_CASE("ctl: what the server refuses is no wrong usage, however it begins") {
+    const HttpServer server(
+        {whole(422, R"({"title":"T","detail":"usage: of the disk is too high"})")});
+    CHECK(run({"show", "p1"}, server.url("")).code == ctl::kFailed);
+}
+
+TEST_CASE("ctl: validate asks a server that is named whether it has the strategies") {
+    const std::string file = "/tmp/promotionctl-" + std::to_string(::getpid()) + ".yaml";
+    std::ofstream(file)
+        << "apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\n"
+           "metadata: {name: app}\nspec:\n  appRef: {kind: HelmRelease, name: app}\n"
+           "  environments: [{name: dev, targets: []}]\n"
+           "  promotion: {canary: {percent: 5}}\n";
+    const HttpServer other(
+        {whole(200, R"({"strategies":[{"key":"pullRequest","provider":"github"}]})")});
+    const auto refused = run({"validate", file}, other.url(""));
+    CHECK(refused.code == ctl::kFailed);
+    CHECK(has(refused.err, file + ":7:"));
+    CHECK(has(refused.err, "serves canary; served are: pullRequest of type github"));
+
+    const HttpServer right({whole(200, R"({"strategies":[{"key":"canary"}]})")});
+    CHECK(run({"validate", file}, right.url("")).code == ctl::kOk);
+    CHECK(run({"validate", file}).code == ctl::kTryAgain);  // nobody listens
+
+    std::ostringstream out;
+    std::ostringstream err;
+    const auto nothing = [](const char*) { return std::nullopt; };
+    CHECK(ctl::run({"validate", file}, {out, err, nothing}) == ctl::kOk);
+    CHECK(has(err.str(), "not looked at: whether a strategy serves them"));
+    std::remove(file.c_str());
 }
