@@ -7,22 +7,19 @@
 #include <atomic>
 #include <chrono>
 #include <ctime>
-#include <deque>
 #include <memory>
 
-#include "base/guarded.hpp"
+#include "base/masking.hpp"
 
 namespace promotiond::log {
 namespace {
 
-constexpr std::size_t kShortestSecret = 6;
-constexpr std::size_t kMostSecrets = 1024;
-constexpr std::string_view kMask = "***";
+constexpr std::size_t kMostSecrets = 4096;
 
 std::atomic<Format> chosen_format{Format::Logfmt};
 
-Guarded<std::deque<Secret>>& masked_values() {
-    static Guarded<std::deque<Secret>> values;
+Masking& masking() {
+    static Masking values(kMostSecrets);
     return values;
 }
 
@@ -135,26 +132,13 @@ void write(Level level, std::string_view id, std::string_view sentence,
 }
 
 void redact(std::string_view value) {
-    if (value.size() < kShortestSecret) return;
-    auto values = masked_values().access();
-    const bool known = std::any_of(values->begin(), values->end(),
-                                   [&](const Secret& s) { return s.reveal() == value; });
-    if (known) return;
-    values->emplace_back(value);
-    if (values->size() > kMostSecrets) values->pop_front();
+    if (masking().add(value)) return;
+    static std::atomic<bool> said{false};
+    if (said.exchange(true)) return;
+    warn("PROMO-0014", "more secrets than the log can mask; the oldest may be shown from now on",
+         {{"limit", std::to_string(kMostSecrets)}});
 }
 
-std::string redacted(std::string_view text) {
-    std::string out(text);
-    auto values = masked_values().access();
-    for (const Secret& secret : *values) {
-        const std::string_view value = secret.reveal();
-        for (auto at = out.find(value); at != std::string::npos;
-             at = out.find(value, at + kMask.size())) {
-            out.replace(at, value.size(), kMask);
-        }
-    }
-    return out;
-}
+std::string redacted(std::string_view text) { return masking().masked(text); }
 
 }  // namespace promotiond::log

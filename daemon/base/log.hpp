@@ -56,7 +56,7 @@ inline void error(std::string_view id, std::string_view sentence,
 }
 
 // From now on this value is masked wherever a log line would show it. Values under 6 bytes are
-// ignored: masking them would eat ordinary words. Keeps the newest 1024 values.
+// ignored: masking them would eat ordinary words. Keeps the newest 4096, and warns of more.
 void redact(std::string_view value);
 // The text with every registered value masked; for errors and answers that leave the process
 // another way.

@@ -1,7 +1,9 @@
 #include <string>
+#include <thread>
 
 #include "base/clock.hpp"
 #include "base/log.hpp"
+#include "base/masking.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
 #include "catch.hpp"
@@ -33,6 +35,38 @@ TEST_CASE("log: a registered secret is masked wherever it stands") {
 TEST_CASE("log: a short value is not masked, since that would eat ordinary words") {
     log::redact("prod");
     CHECK(log::redacted("promote to prod") == "promote to prod");
+}
+
+TEST_CASE("masking: values that overlap are hidden together, the longest wins") {
+    Masking values(10);
+    for (const char* each : {"abcdefgh", "abcdef", "ghijklmn"}) CHECK(values.add(each));
+    CHECK(values.masked("<abcdefghijklmn>") == "<***>");
+    CHECK(values.masked("abcdef abcdefgh") == "*** ***");
+    CHECK(values.masked("abcdefabcdef") == "******");
+    CHECK(values.masked("abcde") == "abcde");
+    CHECK(values.masked("") == "");
+}
+
+TEST_CASE("masking: the oldest value is given up for one too many, and that is told") {
+    Masking values(2);
+    CHECK(values.add("first-value"));
+    CHECK(values.add("second-value"));
+    CHECK(values.add("first-value"));
+    CHECK(values.masked("first-value") == "***");
+    CHECK_FALSE(values.add("third-value"));
+    CHECK(values.masked("first-value second-value third-value") == "first-value *** ***");
+    CHECK_FALSE(values.add("first-value"));
+    CHECK(values.masked("first-value second-value third-value") == "*** second-value ***");
+}
+
+TEST_CASE("masking: values may come while texts are searched") {
+    Masking values(1000);
+    std::jthread adding([&values] {
+        for (int i = 0; i < 500; ++i) (void)values.add("value-" + std::to_string(i));
+    });
+    for (int i = 0; i < 500; ++i) (void)values.masked("a text with value-7 in it");
+    adding.join();
+    CHECK(values.masked("a text with value-7 in it") == "a text with *** in it");
 }
 
 TEST_CASE("metrics: text form has help, type, labels and cumulative buckets") {
