@@ -34,7 +34,7 @@ struct Standing {
             "name: eu}}]}\n",
             "status.yaml");
         if (!read) FAIL(read.error().message);
-        *pipeline = read->front();
+        *pipeline = read->pipelines.front();
         pipeline->generation = 3;
         see("dev", "dev", true, "1.0.0");
         see("prod", "eu/prod", true, "1.0.0");

@@ -64,7 +64,7 @@ std::vector<model::Pipeline> pipelines_of_readme(const fs::path& file) {
     }
     const auto pipelines = model::pipelines_from_yaml(yaml, file);
     if (!pipelines) FAIL(pipelines.error().message);
-    return *pipelines;
+    return pipelines->pipelines;
 }
 
 void check_configs(const std::vector<model::Pipeline>& pipelines) {
@@ -114,7 +114,7 @@ TEST_CASE("schema: each takes the valid golden documents and refuses the invalid
 TEST_CASE("schema: the configurations that the documentation shows are valid") {
     const auto example = model::pipelines_from_yaml(text_of("config/pipelines/example.yaml"), "x");
     REQUIRE(example);
-    check_configs(*example);
+    check_configs(example->pipelines);
     for (const char* plugin : {"pullrequest-github", "webhook-generic"})
         check_configs(pipelines_of_readme(fs::path("plugins") / plugin / "README.md"));
 }
@@ -133,7 +133,7 @@ TEST_CASE("schema: the events that strategies get are as events' schema says") {
 TEST_CASE("schema: the targets that strategies get are as targets' schema says") {
     const auto example = model::pipelines_from_yaml(text_of("config/pipelines/example.yaml"), "x");
     REQUIRE(example);
-    for (const auto& pipeline : *example) {
+    for (const auto& pipeline : example->pipelines) {
         for (const auto& environment : pipeline.environments) {
             CHECK(complaint("targets", model::targets_to_json(environment, {})).empty());
             for (const auto& target : environment.targets)
