@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs inside the machine of debian.sh. /debs holds the packages, /next the same as the next version.
+# Runs inside the machine of deb.sh. /debs holds the packages, /next the same as the next version.
 set -euo pipefail
 . /root/inside.sh
 export DEBIAN_FRONTEND=noninteractive

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The Debian packages on a real machine, with systemd as the first process: installed, used, upgraded, removed. The promises
-# are in debian_inside.sh.
+# are in deb_inside.sh.
 #
-#   debian.sh SOURCE DEBS     DEBS is the directory that scripts/package deb filled
+#   deb.sh SOURCE DEBS     DEBS is the directory that scripts/package deb filled
 set -euo pipefail
 source=$1 debs=$2
 . "$source/tests/packaging/skip.sh"
@@ -12,7 +12,7 @@ needs mmdebstrap systemd-nspawn nsenter dpkg-deb
 ls "$debs"/promotiond_*.deb >/dev/null 2>&1 || { echo "no packages in $debs; run scripts/package deb"; exit 1; }
 
 machines=$source/build/packages/machines
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/promotiond-debian-XXXXXX")
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/promotiond-deb-XXXXXX")
 machine= leader=
 trap 'machine_stop; rm -rf "$scratch"' EXIT
 
@@ -33,7 +33,7 @@ for each in "$root"/debs/*.deb; do
     dpkg-deb --root-owner-group -Zgzip -b "$scratch/next" "$root/next" >/dev/null
     rm -rf "$scratch/next"
 done
-cp "$source/tests/packaging/debian_inside.sh" "$source/tests/packaging/inside.sh" "$root/root/"
+cp "$source/tests/packaging/deb_inside.sh" "$source/tests/packaging/inside.sh" "$root/root/"
 
 machine_start "$root"
-machine_run bash /root/debian_inside.sh
+machine_run bash /root/deb_inside.sh

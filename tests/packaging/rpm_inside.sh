@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs inside the machine of rpm.sh. /rpms holds the packages.
+set -euo pipefail
+. /root/inside.sh
+rpm_does() { rpm --nodeps "$@" >/root/rpm.log 2>&1 || { cat /root/rpm.log; fail "rpm $*"; }; }
+
+promise "a fresh installation makes the user, and the service is one that starts"
+rpm_does -i /rpms/promotiond-[0-9]*.rpm /rpms/promotionctl-*.rpm
+systemctl daemon-reload
+[ "$(systemctl is-enabled promotiond)" = enabled ] || fail "it is not enabled"
+systemctl start promotiond
+soon curl -fs http://127.0.0.1:8081/readyz
+[ "$(ps -o user= -p "$(property MainPID)")" = promotiond ] || fail "it runs as another user"
+[ "$(stat -c %U:%a /etc/promotiond/secrets)" = root:700 ] || fail "others may read the secrets"
+
+promise "the installation of a plugin starts the daemon anew, and it has the strategy"
+before=$(property MainPID)
+rpm_does -i /rpms/promotiond-plugin-*.rpm
+soon another_process "$before"
+soon curl -fs http://127.0.0.1:8081/readyz
+promotionctl plugins | grep -q webhook-generic || fail "$(promotionctl plugins)"
+
+promise "an event is carried out"
+a_team_promotes
+systemctl restart promotiond
+soon curl -fs http://127.0.0.1:8081/readyz
+receiver
+[ "$(event 6.0.1)" = 202 ] || fail "$(cat /root/answer)"
+soon in_phase "$(place)" Succeeded
+
+promise "an upgrade starts the daemon anew and keeps what was edited"
+cp /etc/promotiond/promotiond.yaml /root/edited.yaml
+before=$(property MainPID)
+rpm_does -U --replacepkgs /rpms/promotiond-[0-9]*.rpm
+soon another_process "$before"
+cmp -s /root/edited.yaml /etc/promotiond/promotiond.yaml || fail "the edited configuration was replaced"
+
+promise "an erasure ends the service and keeps journal and edited configuration"
+rpm_does -e promotiond promotionctl promotiond-plugin-webhook-generic promotiond-plugin-pullrequest-github
+! systemctl is-active --quiet promotiond || fail "it still runs"
+[ -f /var/lib/promotiond/journal.db ] || fail "the journal is gone"
+cmp -s /root/edited.yaml /etc/promotiond/promotiond.yaml.rpmsave || fail "the edited configuration is gone"
+echo "every promise is kept"
