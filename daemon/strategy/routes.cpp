@@ -30,6 +30,12 @@ std::string host_of(std::string_view url) {
     return lower(url.substr(0, url.find(':')));
 }
 
+// A known host that begins with a dot stands for all below it.
+bool is_known_as(const std::string& host, const std::string& known) {
+    if (!known.starts_with('.')) return lower(known) == host;
+    return host.size() > known.size() && host.ends_with(lower(known));
+}
+
 std::optional<std::string> shared_host(const Description& one, const Description& other) {
     for (const auto& host : one.hosts) {
         for (const auto& candidate : other.hosts) {
@@ -110,7 +116,7 @@ Result<const Description*> route(const std::vector<Description>& strategies, std
     const auto host = host_of(url);
     const auto* by_host = first([&](const auto* each) {
         return std::any_of(each->hosts.begin(), each->hosts.end(),
-                           [&](const auto& known) { return lower(known) == host; });
+                           [&](const auto& known) { return is_known_as(host, known); });
     });
     if (by_host != nullptr) return by_host;
     if (any_provider != nullptr) return any_provider;

@@ -10,6 +10,7 @@ import {Daemon, ask, helmReleaseEvent, idOf, until} from './daemon.mjs';
 import {Receiver} from './receiver.mjs';
 
 export const kRepository = 'acme/fleet';
+export const kAzureRepository = 'acme/My Team/fleet';
 // Easy to find wherever they leak; the invariants look for them.
 export const kSecrets = {
   forge: 'ghp_canaryForgeToken0123456789', events: 'canary-event-key-0123456789', webhook: 'canary-webhook-key-0123456789', api: 'canary-api-token-0123456789',
@@ -53,6 +54,13 @@ export const byPullRequest = (forge, more = '') => `strategy:
     baseBranch: main
     secretRef: {name: forge}
 ${more}  secretRef: {name: events}`;
+export const byAzure = (forge, more = '') => `strategy:
+  pull-request:
+    type: azure-devops
+    url: ${forge.url}/acme/My Team/_git/fleet
+    baseBranch: main
+    secretRef: {name: forge}
+${more}  secretRef: {name: events}`;
 export const byWebhook = (receiver) => `webhook: {url: "${receiver.url}", secretRef: webhook}\nsecretRef: events`;
 
 // Forges take longer to start than tests take: each is used again by the next world, as if just started. One for each test
@@ -83,14 +91,17 @@ after(() => Promise.all(started.map(async ({forge, directory}) => {
 export class World {
   accepted = new Map();  // promotion id -> what was said to be accepted
 
-  static async make({config = {}, version = '1.0.0', trusted = true} = {}) {
+  // `on`: the repository that the tests are about, kRepository or kAzureRepository.
+  static async make({config = {}, version = '1.0.0', trusted = true, on = kRepository} = {}) {
     if (!kBuild || !Daemon.exists(kBuild)) throw new Error(`PROMOTIOND_BUILD=${kBuild} has no bin/promotiond; build the target promotiond`);
     const world = new World();
+    world.repository = on;
     world.directory = await mkdtemp(path.join(tmpdir(), 'promotiond-e2e-'));
     world.forge = await forgeTaken();
     await world.forge.do('tokens', {token: kSecrets.forge, login: 'promotiond-bot'});
     const files = Object.fromEntries(['dev', 'qa', 'prod'].map((each) => [manifestOf(each), manifest(each, version)]));
-    await world.forge.do('repositories', {owner: 'acme', name: 'fleet', files, collaborators: ['reviewer']});
+    if (on === kRepository) await world.forge.do('repositories', {owner: 'acme', name: 'fleet', files, collaborators: ['reviewer']});
+    else await world.forge.do('azure-repositories', {organization: 'acme', project: 'My Team', name: 'fleet', files, members: ['reviewer']});
     world.receiver = await Receiver.start({key: kSecrets.webhook});
     world.daemon = new Daemon({directory: world.directory, build: kBuild, config: {
       ...config,
@@ -136,7 +147,7 @@ export class World {
   }
 
   fileOn(branch, environment) {
-    return this.forge.see('file', {repository: kRepository, ref: branch, path: manifestOf(environment)}).then((answer) => answer.text);
+    return this.forge.see('file', {repository: this.repository, ref: branch, path: manifestOf(environment)}).then((answer) => answer.text);
   }
 
   // I1 to I4 and I7 as one function over the API, the forge's state, the bare repository and everything that was logged.
@@ -159,9 +170,9 @@ export class World {
   }
 
   async nothingIsDoubled_(promotions) {
-    const open = (await this.forge.see('pulls', {repository: kRepository})).filter((pull) => pull.state === 'open').map((pull) => pull.head);
+    const open = (await this.forge.see('pulls', {repository: this.repository})).filter((pull) => pull.state === 'open').map((pull) => pull.head);
     assert.equal(new Set(open).size, open.length, `I2: two open pull requests of one branch: ${open}`);
-    const branches = Object.keys(await this.forge.see('branches', {repository: kRepository})).filter((branch) => branch.startsWith('promotion-'));
+    const branches = Object.keys(await this.forge.see('branches', {repository: this.repository})).filter((branch) => branch.startsWith('promotion-'));
     const scopes = new Set(promotions.map((promotion) => `promotion-${scopeOf(promotion)}`));
     for (const branch of branches) assert.ok([...scopes].some((scope) => branch.startsWith(scope)), `I2: branch ${branch} belongs to no promotion`);
     assert.ok(branches.length <= scopes.size, `I2: ${branches.length} branches for ${scopes.size} scopes`);
@@ -172,12 +183,12 @@ export class World {
   }
 
   async nothingUndecidedWasPushed_(promotions) {
-    for (const {branch, to, who} of await this.forge.see('movements', {repository: kRepository})) {
+    for (const {branch, to, who} of await this.forge.see('movements', {repository: this.repository})) {
       if (who !== 'promotiond-bot' || /^0+$/.test(to)) continue;
       const decided = promotions.filter((promotion) => branch.startsWith(`promotion-${scopeOf(promotion)}`));
       assert.ok(decided.length, `I3: pushed ${branch}, which no promotion asks for`);
       const [{environment}] = decided;
-      const {text} = await this.forge.see('file', {repository: kRepository, ref: to, path: manifestOf(environment)});
+      const {text} = await this.forge.see('file', {repository: this.repository, ref: to, path: manifestOf(environment)});
       const [, version] = /version: "([^"]*)"/.exec(text);
       assert.ok(decided.some((promotion) => promotion.revision === version), `I3: pushed ${version} to ${branch}, decided were ${decided.map((each) => each.revision)}`);
     }

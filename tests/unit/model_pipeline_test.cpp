@@ -380,7 +380,8 @@ TEST_CASE("pipeline: the example that ships is read without a complaint") {
     const std::string text{std::istreambuf_iterator<char>(file), {}};
     const auto read = pipelines_from_yaml(text, "example.yaml");
     if (!read) FAIL(read.error().message);
-    REQUIRE(read->pipelines.size() == 2);
+    REQUIRE(read->pipelines.size() == 3);
     CHECK(read->pipelines[0].promotion->hmac_secret == "podinfo-promotion");
     CHECK(read->pipelines[1].promotion->strategy->key == "webhook");
+    CHECK(read->pipelines[2].promotion->strategy->key == "pullRequest");
 }

@@ -121,7 +121,7 @@ constexpr auto kActor = sdk::detail::plugin_of<Actor>({.name = "actor",
 constexpr auto kOther = sdk::detail::plugin_of<Plain>({.name = "other",
                                                        .key = "pullRequest",
                                                        .provider = "azure",
-                                                       .hosts = "dev.azure.com",
+                                                       .hosts = "dev.azure.com .VisualStudio.com",
                                                        .version = "1.0.0",
                                                        .summary = "other"});
 constexpr auto kHook = sdk::detail::plugin_of<Plain>(
@@ -319,7 +319,11 @@ TEST_CASE("strategy: a route is found by key, then type, then host") {
     CHECK(name("pullRequest", "", "https://GitHub.com/a/b") == "actor");
     CHECK(name("pullRequest", "", "git@ghe.test:a/b.git") == "actor");
     CHECK(name("pullRequest", "", "https://user@dev.azure.com:443/a") == "other");
+    CHECK(name("pullRequest", "", "https://acme.visualstudio.com/a") == "other");
     CHECK(name("webhook", "", "https://any.test") == "hook");
+    for (const char* url : {"https://visualstudio.com/a", "https://notvisualstudio.com/a"}) {
+        CHECK_THAT(name("pullRequest", "", url), Catch::Contains("add a type"));
+    }
     CHECK_THAT(name("pullRequest", "", "https://git.corp.test/a"), Catch::Contains("add a type"));
     CHECK_THAT(name("pullRequest", "gitlab", ""), Catch::Contains("type github"));
     CHECK_THAT(name("notification", "", ""), Catch::Contains("pullRequest, webhook"));

@@ -199,7 +199,7 @@ struct promotiond_plugin {
     promotiond_view
         provider; /* value of `type` that selects it among plugins of one key; may be empty */
     promotiond_view
-        hosts; /* hosts of `url` that it recognises, separated by spaces; may be empty */
+        hosts; /* hosts of `url`, separated by spaces; ".x.y" for all below x.y; may be empty */
     promotiond_view version; /* of the plugin, for humans */
     promotiond_view summary; /* one line */
     promotiond_view
