@@ -1,0 +1,167 @@
+// config/kubernetes on a real API server: that it is taken whole, and what its service account may
+// do.
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "catch.hpp"
+#include "tests/kubernetes/cluster.hpp"
+
+using promotiond::tests::Cluster;
+
+namespace {
+
+const std::string kManifests = PROMOTIOND_SOURCE "/config/kubernetes";
+const std::string kKinds = PROMOTIOND_SOURCE "/tests/kubernetes/crds";
+const std::string kAccount = "system:serviceaccount:promotiond:promotiond";
+
+// All of config/kubernetes, in the namespace that it makes, beside the kinds that it reads.
+Cluster& installed() {
+    Cluster& cluster = Cluster::shared();
+    cluster.apply_file(kKinds + "/applications.yaml");
+    cluster.apply_file(kKinds + "/gitopsclusters.yaml");
+    cluster.must({"apply", "--server-side", "-k", kManifests});
+    return cluster;
+}
+
+std::string restricted_namespace(Cluster& cluster) {
+    auto space = cluster.make_namespace();
+    cluster.must({"label", "namespace", space, "pod-security.kubernetes.io/enforce=restricted",
+                  "pod-security.kubernetes.io/warn=restricted"});
+    return space;
+}
+
+bool may(const Cluster& cluster, std::vector<std::string> question) {
+    std::vector<std::string> words{"auth", "can-i", "--quiet", "--as", kAccount};
+    words.insert(words.end(), question.begin(), question.end());
+    return cluster.kubectl(words).code == 0;
+}
+
+// The pod that a StatefulSet of rendered manifests would make.
+std::string pod_of(const Cluster& cluster, const std::string& folder, const std::string& set) {
+    const auto list =
+        boost::json::parse(cluster.must({"apply", "--server-side", "--dry-run=server", "-o", "json",
+                                         "-n", "promotiond", "-k", folder}));
+    for (const auto& item : list.at("items").as_array()) {
+        if (item.at("kind") != "StatefulSet" || item.at("metadata").at("name").as_string() != set)
+            continue;
+        boost::json::object pod = item.at("spec").at("template").as_object();
+        pod["apiVersion"] = "v1";
+        pod["kind"] = "Pod";
+        pod["metadata"].as_object()["name"] = set + "-0";
+        pod["spec"].at("volumes").as_array().push_back(
+            {{"name", "journal"}, {"persistentVolumeClaim", {{"claimName", "journal-0"}}}});
+        return boost::json::serialize(pod);
+    }
+    FAIL("no StatefulSet " + set);
+    return {};
+}
+
+}  // namespace
+
+TEST_CASE("manifests: a team that starts afresh applies one folder, and again without a change") {
+    Cluster& cluster = installed();
+    const auto again = cluster.kubectl({"diff", "--server-side", "-k", kManifests});
+    INFO(again.out);
+    CHECK(again.code == 0);
+    CHECK(again.err.find("Warning") == std::string::npos);
+}
+
+TEST_CASE("manifests: the base goes to any namespace, with its rights bound there") {
+    Cluster& cluster = installed();
+    const auto space = restricted_namespace(cluster);
+    const auto folder = promotiond::tests::ScratchDirectory();
+    // kustomize takes a base by a relative path only.
+    const auto base = std::filesystem::relative(kManifests + "/base", folder.path()).native();
+    std::ofstream(folder.path() / "kustomization.yaml")
+        << "namespace: " << space << "\nresources: [" << base
+        << "]\nimages: [{name: promotiond, newName: registry.example.com/promotiond, newTag: "
+           "1.2.3}]\n";
+    const auto applied = cluster.kubectl(
+        {"apply", "--server-side", "--dry-run=server", "-k", folder.path().native(), "-o", "json"});
+    INFO(applied.err);
+    CHECK(applied.code == 0);
+    CHECK(applied.err.find("Warning") == std::string::npos);
+    CHECK(applied.out.find("registry.example.com/promotiond:1.2.3") != std::string::npos);
+    CHECK(applied.out.find("\"namespace\": \"promotiond\"") == std::string::npos);
+}
+
+TEST_CASE(
+    "manifests: the sidecar example is taken in a namespace that enforces the restricted profile") {
+    Cluster& cluster = Cluster::shared();
+    const auto space = restricted_namespace(cluster);
+    const auto applied = cluster.kubectl(
+        {"apply", "--server-side", "--dry-run=server", "-n", space, "-k", kManifests + "/sidecar"});
+    INFO(applied.err);
+    CHECK(applied.code == 0);
+    CHECK(applied.err.find("Warning") == std::string::npos);
+}
+
+TEST_CASE("manifests: the pods pass the restricted profile, and one that asks for more does not") {
+    Cluster& cluster = installed();
+    const auto space = restricted_namespace(cluster);
+    const std::vector<std::string> create{"create", "--dry-run=server", "-n", space, "-f", "-"};
+    for (const auto& [folder, set] :
+         {std::pair{kManifests, "promotiond"}, std::pair{kManifests + "/sidecar", "backend"}}) {
+        auto pod = pod_of(cluster, folder, set);
+        const auto created = cluster.kubectl(create, pod);
+        INFO(created.err);
+        CHECK(created.code == 0);
+        const auto at = pod.find("\"allowPrivilegeEscalation\":false");
+        REQUIRE(at != std::string::npos);
+        pod.replace(at, 32, "\"allowPrivilegeEscalation\":true");
+        CHECK(cluster.kubectl(create, pod).err.find("violates PodSecurity") != std::string::npos);
+    }
+}
+
+TEST_CASE("manifests: the service account may do what promotiond does") {
+    Cluster& cluster = installed();
+    for (const char* kind :
+         {"pipelines.pipelines.weave.works", "gitopsclusters.gitops.weave.works",
+          "helmreleases.helm.toolkit.fluxcd.io", "kustomizations.kustomize.toolkit.fluxcd.io",
+          "applications.argoproj.io"})
+        for (const char* verb : {"get", "list", "watch"}) {
+            INFO(verb << " " << kind);
+            CHECK(may(cluster, {verb, kind, "-A"}));
+        }
+    CHECK(may(cluster, {"patch", "pipelines.pipelines.weave.works", "--subresource=status", "-A"}));
+    CHECK(may(cluster, {"get", "secrets", "-A"}));
+    CHECK(may(cluster, {"create", "events.events.k8s.io", "-A"}));
+    CHECK(may(cluster, {"patch", "events.events.k8s.io", "-A"}));
+    CHECK(may(cluster, {"create", "tokenreviews.authentication.k8s.io"}));
+    CHECK(may(cluster, {"create", "subjectaccessreviews.authorization.k8s.io"}));
+    CHECK(may(cluster, {"create", "leases.coordination.k8s.io", "-n", "promotiond"}));
+    for (const char* verb : {"get", "update", "patch"})
+        CHECK(may(cluster, {verb, "leases.coordination.k8s.io/promotiond", "-n", "promotiond"}));
+}
+
+TEST_CASE("manifests: the service account may do nothing else") {
+    Cluster& cluster = installed();
+    for (const char* verb : {"create", "update", "patch", "delete", "deletecollection"}) {
+        INFO(verb);
+        CHECK_FALSE(may(cluster, {verb, "pipelines.pipelines.weave.works", "-A"}));
+        CHECK_FALSE(may(cluster, {verb, "secrets", "-A"}));
+        CHECK_FALSE(may(cluster, {verb, "helmreleases.helm.toolkit.fluxcd.io", "-A"}));
+        CHECK_FALSE(may(cluster, {verb, "pods", "-n", "promotiond"}));
+    }
+    for (const char* verb : {"list", "watch"}) {
+        CHECK_FALSE(may(cluster, {verb, "secrets", "-A"}));
+        CHECK_FALSE(may(cluster, {verb, "secrets", "-n", "promotiond"}));
+    }
+    CHECK_FALSE(
+        may(cluster, {"update", "pipelines.pipelines.weave.works", "--subresource=status", "-A"}));
+    CHECK_FALSE(may(cluster, {"update", "leases.coordination.k8s.io/another", "-n", "promotiond"}));
+    CHECK_FALSE(may(cluster, {"create", "leases.coordination.k8s.io", "-n", "default"}));
+}
+
+TEST_CASE("manifests: the addresses of pipeline-controller lead to promotiond") {
+    Cluster& cluster = installed();
+    const auto service = boost::json::parse(
+        cluster.must({"get", "service", "pipeline-promotion", "-n", "promotiond", "-o", "json"}));
+    const auto& spec = service.at("spec");
+    CHECK(spec.at("selector").at("app.kubernetes.io/name") == "promotiond");
+    for (const auto& port : spec.at("ports").as_array()) CHECK(port.at("targetPort") == "http");
+    CHECK(spec.at("ports").at(0).at("port") == 80);
+    CHECK(spec.at("ports").at(1).at("port") == 8082);
+}
