@@ -6,6 +6,7 @@ namespace promotiond::engine {
 namespace {
 
 std::string placed(const model::Position& where, const std::string& message) {
+    if (where.line == 0) return where.file + ": " + message;  // it came from no file
     return where.file + ":" + std::to_string(where.line) + ":" + std::to_string(where.column) +
            ": " + message;
 }

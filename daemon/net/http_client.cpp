@@ -145,8 +145,9 @@ private:
     struct Prepared {
         Url url;
         Dialer::Proxy proxy;
-        TlsContext tls;   // null for http
-        std::string key;  // of the pool
+        TlsContext tls;        // null for http
+        std::string tls_name;  // whom the certificate must name
+        std::string key;       // of the pool
         Wire wire;
     };
 
@@ -175,7 +176,7 @@ private:
         if (!url) return invalid(url.error());
         auto chosen = dialer_.proxy_for(request.proxy, url->host);
         if (!chosen) return invalid(chosen.error());
-        Prepared prepared{std::move(*url), std::move(*chosen), nullptr, {}, {}};
+        Prepared prepared{std::move(*url), std::move(*chosen), nullptr, {}, {}, {}};
         const bool absolute = prepared.proxy && !prepared.url.tls;
         auto wire =
             to_wire(request, prepared.url,
@@ -190,9 +191,11 @@ private:
             auto made = tls_context(identity, ca, request);
             if (!made) return invalid(context(made.error(), prepared.url.authority()));
             prepared.tls = std::move(*made);
+            const auto& name = request.tls_server_name;
+            prepared.tls_name = name.empty() ? prepared.url.host : normal_host(name);
         }
         prepared.key = (prepared.url.tls ? "https " : "http ") + prepared.url.authority() + " ";
-        if (prepared.url.tls) prepared.key += identity;
+        if (prepared.url.tls) prepared.key += prepared.tls_name + " " + identity;
         if (prepared.proxy) {
             const auto& proxy = prepared.proxy->proxy;
             prepared.key += proxy.authority() + " " + digest_of({}, {}, proxy.credentials);
@@ -237,7 +240,8 @@ private:
                         : dialer_.dial(url.host, url.port, prepared.proxy, limit);
         auto* connection = std::get_if<Connection>(&made);
         if (connection == nullptr || !prepared.tls) return made;
-        if (auto error = connection->start_tls(*prepared.tls, url.host, limit)) return *error;
+        if (auto error = connection->start_tls(*prepared.tls, prepared.tls_name, limit))
+            return *error;
         return made;
     }
 

@@ -65,6 +65,7 @@ struct Request {
     std::string ca_pem;  // trusted instead of the system's
     std::string client_certificate_pem;
     Secret client_key_pem;
+    std::string tls_server_name;  // what the certificate must say; empty = the URL's host
     // Wins over the client's own; judged by the egress rules, as the client's own is not. Behind a
     // proxy the destination is judged by name (or literal address), since the proxy resolves it.
     std::string proxy;  // empty = the client's own setting

@@ -11,6 +11,7 @@
 // daemon's outbound client, whose rules refuse link-local and metadata addresses.
 //
 // Thread-safety: all functions from any thread. Lifetime: http, clock and metrics outlive it.
+// Metric: promotiond_kube_repeats_total{reason}, calls that were sent again.
 #pragma once
 
 #include <chrono>
@@ -76,6 +77,7 @@ struct KubeWatchCall {
     std::string resource_version;
     std::chrono::seconds lasts{300};         // timeoutSeconds: the server ends the watch by then
     std::chrono::milliseconds idle{90'000};  // not one byte for so long: given up
+    std::function<void()> opened = {};       // the server has taken the watch up
 };
 
 class KubeClient {
@@ -124,7 +126,7 @@ public:
     // the function says false (success), or it fails. The line is valid during the call only.
     [[nodiscard]] KubeDone watch(const KubeResource& resource, const KubeWatchCall& call,
                                  const std::function<bool(std::string_view line)>& on_line,
-                                 const KubeCall& how = {});
+                                 std::stop_token stop = {});
 
     // "host:port".
     [[nodiscard]] const std::string& server_name() const;

@@ -28,7 +28,9 @@ enum class KubeReason {
     Malformed,      // an answer that is not what it should be, or too long
     Cancelled,      // the caller's stop token
 };
+// "not-found": for metrics and logs.
 [[nodiscard]] std::string_view name_of(KubeReason reason) noexcept;
+[[nodiscard]] ErrorKind kind_of(KubeReason reason) noexcept;
 
 struct KubeError {
     KubeReason reason = KubeReason::Unreachable;

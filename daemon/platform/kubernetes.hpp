@@ -37,6 +37,9 @@ struct KubePipelinesOptions {
     std::chrono::milliseconds gather{50};
 };
 
+// Position::file of the problem that the API server cannot be read from at all.
+inline constexpr const char* kKubernetesPlace = "Kubernetes";
+
 // One that cannot be read is a problem, and its last good version stays in force; the others go on.
 // An API server that cannot be asked is a problem, too: what is known stays. start() never fails
 // for it: `changed` hears of the Pipelines when they are there.

@@ -2,7 +2,6 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -11,6 +10,7 @@
 #include "base/log.hpp"
 #include "platform/file_read.hpp"
 #include "platform/local.hpp"
+#include "platform/secret_keys.hpp"
 
 namespace promotiond::platform {
 
@@ -24,13 +24,6 @@ bool is_safe(const std::string& name) {
     return std::none_of(name.begin(), name.end(), [](char c) {
         return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
     });
-}
-
-// Keys whose values are no secrets; masking them in the log would hide ordinary words.
-bool is_public(const std::string& key) {
-    constexpr std::array<std::string_view, 6> kPublic{"username", "ca.crt",      "caFile",
-                                                      "tls.crt",  "known_hosts", "identity.pub"};
-    return std::find(kPublic.begin(), kPublic.end(), key) != kPublic.end();
 }
 
 // systemd hands a folder of credentials over as files of one:
@@ -75,7 +68,7 @@ public:
         }
         if (!read) return std::move(read).error();
         if (read->others_may_read) warn_once(path);
-        if (!is_public(key)) log::redact(read->bytes);
+        if (!is_public_key(key)) log::redact(read->bytes);
         Secret value{read->bytes};
         std::fill(read->bytes.begin(), read->bytes.end(), '\0');
         keep(path, read->state, value);

@@ -163,6 +163,9 @@ TEST_CASE("net: TLS is checked against the CA that is given, the name and the ti
     const auto name = Client().bad(asked(misnamed, other.certificate));
     CHECK(name.failure == Failure::Tls);
     CHECK(name.message.find("mismatch") != std::string::npos);
+    auto renamed = asked(misnamed, other.certificate);
+    renamed.tls_server_name = "Other.Example";
+    CHECK(Client().good(renamed).code == 200);
     const HttpServer late({whole(200, "")}, expired);
     CHECK(Client().bad(asked(late, expired.certificate)).message.find("expired") !=
           std::string::npos);
