@@ -7,10 +7,11 @@
 #include <system_error>
 
 #include "app/daemon.hpp"
+#include "app/platform.hpp"
+#include "base/guarded.hpp"
 #include "engine/problems.hpp"
 #include "http/server.hpp"
 #include "journal/journal.hpp"
-#include "platform/local.hpp"
 
 namespace promotiond::app {
 namespace {
@@ -55,6 +56,7 @@ public:
     }
 
     void secrets() {
+        if (config_.kubernetes) return;  // each has its own rights, and is got when it is used
         std::error_code failed;
         if (!fs::is_directory(config_.secrets, failed))
             return problem(
@@ -74,12 +76,7 @@ public:
             for (const auto& refusal : (*strategies)->refusals())
                 problem("strategies.directory", refusal.file.string() + ": " + refusal.message);
         }
-        platform::Pipelines read;
-        const auto source = platform::local_pipelines(config_.pipelines);
-        if (auto started = source->start([&read](auto pipelines) { read = std::move(pipelines); });
-            !started) {
-            problem("platform.local.pipelines", started.error().message);
-        }
+        const auto read = pipelines();
         take(read.problems);
         if (!strategies) return;
         for (const auto& pipeline : read.all) take(engine::problems_of(*pipeline, **strategies));
@@ -88,12 +85,32 @@ public:
     Findings take_findings() { return std::move(found_); }
 
 private:
+    platform::Pipelines pipelines() {
+        const SystemClock clock;
+        Metrics metrics;
+        Guarded<platform::Pipelines> read;
+        auto opened = open_platform(config_, clock, metrics);
+        if (!opened) {
+            found_.problems.push_back(opened.error().message);
+            return {};
+        }
+        const auto take = [&read](platform::Pipelines all) { *read.access() = std::move(all); };
+        if (auto started = opened->pipelines->start(take); !started)
+            problem("platform.local.pipelines", started.error().message);
+        opened->pipelines.reset();
+        return std::move(*read.access());
+    }
+
     void problem(const std::string& key, const std::string& what) {
         found_.problems.push_back(config_.error_at(key, what).message);
     }
 
     void take(const std::vector<platform::Problem>& problems) {
-        for (const auto& each : problems) found_.problems.push_back(each.message);
+        for (const auto& each : problems) {
+            // A start goes on without the API server until it answers.
+            const bool away = each.where.file == platform::kKubernetesPlace;
+            (away ? found_.notes : found_.problems).push_back(each.message);
+        }
     }
 
     // There and writable, or such that a start could make it.

@@ -142,6 +142,37 @@ Result<void> check_egress(const Config& config) {
     return {};
 }
 
+// Exactly one platform; `kubernetes: {}` is one: in the cluster, with the defaults.
+Result<void> choose_platform(Config& config) {
+    const bool local = !config.pipelines.empty() || !config.secrets.empty();
+    if (!config.kubernetes && config.places.contains("platform.kubernetes"))
+        config.kubernetes.emplace();
+    if (local && config.kubernetes) {
+        return config.error_at("platform", "has both kubernetes and local; remove one of them");
+    }
+    const auto missing = [&](const char* key, const char* what) {
+        return Error{ErrorKind::Invalid,
+                     config.file.string() + ": \"" + key + "\" is missing: " + what};
+    };
+    if (!config.kubernetes) {
+        if (config.pipelines.empty()) {
+            return missing(
+                "platform.local.pipelines",
+                "name the directory of Pipeline YAML, or write platform: {kubernetes: {}}");
+        }
+        if (config.secrets.empty())
+            return missing("platform.local.secrets", "name the directory of secrets");
+        return {};
+    }
+    for (const auto& command : config.kubernetes->exec_allowed) {
+        if (!command.starts_with('/')) {
+            return config.error_at("platform.kubernetes.execAllowed",
+                                   "\"" + command + "\" is no absolute path");
+        }
+    }
+    return {};
+}
+
 Result<void> check_whole(Config& config) {
     const auto missing = [&](const char* key, const char* what) {
         return Error{ErrorKind::Invalid,
@@ -149,10 +180,7 @@ Result<void> check_whole(Config& config) {
     };
     if (config.journal.empty())
         return missing("journal.path", "name the file that keeps every decision");
-    if (config.pipelines.empty())
-        return missing("platform.local.pipelines", "name the directory of Pipeline YAML");
-    if (config.secrets.empty())
-        return missing("platform.local.secrets", "name the directory of secrets");
+    if (auto chosen = choose_platform(config); !chosen) return chosen;
     if (config.strategies.directory.empty())
         return missing("strategies.directory", "name the directory of strategy plugins");
     if (auto rules = check_egress(config); !rules) return rules;

@@ -20,6 +20,7 @@
 #include "http/server.hpp"
 #include "model/pipeline.hpp"
 #include "net/http_client.hpp"
+#include "platform/kubernetes.hpp"
 #include "strategy/strategy.hpp"
 
 namespace promotiond::app {
@@ -30,6 +31,8 @@ struct Config {
     net::HttpClient::Options outbound;
     strategy::LoadOptions strategies;
     log::Options log;
+    // Either the API server or the two directories.
+    std::optional<platform::KubernetesOptions> kubernetes;
     std::filesystem::path pipelines;
     std::filesystem::path secrets;
     std::filesystem::path journal;

@@ -79,6 +79,14 @@ Key texts(std::string name, Member member) {
 #define MEMBER(expression) \
     [](Config & c) -> auto& { return c.expression; }
 
+platform::KubernetesOptions& made(std::optional<platform::KubernetesOptions>& kubernetes) {
+    if (!kubernetes) kubernetes.emplace();
+    return *kubernetes;
+}
+
+#define KUBERNETES(member) \
+    [](Config & c) -> auto& { return made(c.kubernetes).member; }
+
 http::TlsFiles& made(std::optional<http::TlsFiles>& tls) {
     if (!tls) tls.emplace();
     return *tls;
@@ -140,6 +148,11 @@ std::vector<Key> other_keys() {
     return {
         path("platform.local.pipelines", MEMBER(pipelines)),
         path("platform.local.secrets", MEMBER(secrets)),
+        path("platform.kubernetes.kubeconfig", KUBERNETES(kubeconfig)),
+        text("platform.kubernetes.context", KUBERNETES(context)),
+        texts("platform.kubernetes.namespaces", KUBERNETES(namespaces)),
+        text("platform.kubernetes.selector", KUBERNETES(selector)),
+        texts("platform.kubernetes.execAllowed", KUBERNETES(exec_allowed)),
         path("journal.path", MEMBER(journal)),
         path("cache.directory", MEMBER(cache)),
         path("strategies.directory", MEMBER(strategies.directory)),
@@ -178,6 +191,7 @@ std::vector<Key> other_keys() {
     };
 }
 
+#undef KUBERNETES
 #undef MEMBER
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <system_error>
 
 #include "app/version.hpp"
-#include "platform/local.hpp"
 
 namespace promotiond::app {
 namespace {
@@ -73,7 +72,9 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     if (auto made = make_directory(self.config_.cache / "scratch"); !made)
         return std::move(made).error();
 
-    self.secrets_ = platform::local_secrets(self.config_.secrets);
+    auto platform = open_platform(self.config_, self.clock_, self.metrics_);
+    if (!platform) return std::move(platform).error();
+    self.platform_ = std::move(*platform);
     auto outbound = self.config_.outbound;
     outbound.user_agent = std::string("promotiond/") + kVersion;
     self.outbound_ = std::make_unique<net::HttpClient>(std::move(outbound), self.metrics_);
@@ -84,7 +85,9 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
 
     strategy::HostServices services;
     services.secret = [&self](const std::string& ns, const std::string& name,
-                              const std::string& key) { return self.secrets_->get(ns, name, key); };
+                              const std::string& key) {
+        return self.platform_.secrets->get(ns, name, key);
+    };
     services.http = self.outbound_.get();
     services.clock = &self.clock_;
     services.metrics = &self.metrics_;
@@ -98,12 +101,12 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     if (!engine) return context(std::move(engine).error(), "cannot go on from the journal");
     self.engine_ = std::move(*engine);
 
-    auto server = http::Server::open(self.config_.server, *self.engine_, *self.secrets_,
+    auto server = http::Server::open(self.config_.server, *self.engine_, *self.platform_.secrets,
                                      *self.strategies_, self.clock_, self.metrics_);
     if (!server) return context(std::move(server).error(), "cannot serve HTTP");
     self.server_ = std::move(*server);
 
-    self.pipelines_ = platform::local_pipelines(self.config_.pipelines);
+    self.pipelines_ = std::move(self.platform_.pipelines);
     return daemon;
 }
 

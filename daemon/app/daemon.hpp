@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/config.hpp"
+#include "app/platform.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
@@ -43,7 +44,7 @@ private:
     Config config_;
     SystemClock clock_;
     Metrics metrics_;
-    std::unique_ptr<platform::SecretStore> secrets_;
+    Platform platform_;
     std::unique_ptr<net::HttpClient> outbound_;
     std::unique_ptr<journal::Journal> journal_;
     std::unique_ptr<strategy::Strategies> strategies_;

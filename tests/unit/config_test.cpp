@@ -82,6 +82,25 @@ TEST_CASE("config: the four lines that everybody needs are enough") {
     CHECK_FALSE(config->server.allow_unsigned_events);
 }
 
+TEST_CASE("config: there is exactly one platform, and an empty kubernetes is one") {
+    const std::string rest = "journal: {path: ./journal.db}\nstrategies: {directory: ./s}\n";
+    const Directory directory;
+    const auto config = app::load_config(
+        directory.write("promotiond.yaml", "platform: {kubernetes: {}}\n" + rest), {});
+    if (!config) FAIL(config.error().message);
+    CHECK(config->kubernetes.has_value());
+    const auto variable =
+        app::load_config(directory.write("promotiond.yaml", rest),
+                         {{"PROMOTIOND_PLATFORM_KUBERNETES_KUBECONFIG", "/etc/kubeconfig"}});
+    if (!variable) FAIL(variable.error().message);
+    CHECK(variable->kubernetes->kubeconfig == "/etc/kubeconfig");
+    CHECK(error_of("platform: {kubernetes: {}, local: {pipelines: ., secrets: .}}\n" + rest)
+              .find("platform: has both kubernetes and local") != std::string::npos);
+    CHECK(error_of("platform: {kubernetes: {execAllowed: [get-token]}}\n" + rest)
+              .find("\"get-token\" is no absolute path") != std::string::npos);
+    CHECK(error_of(rest).find("platform.local.pipelines") != std::string::npos);
+}
+
 TEST_CASE("config: every key is documented, and every documented key exists") {
     std::set<std::string> keys;
     for (const auto& key : app::config_keys()) keys.insert(key.path);
@@ -94,8 +113,8 @@ TEST_CASE("config: every key is documented, and every documented key exists") {
 
 TEST_CASE("config: the defaults that are shown are the defaults in force") {
     static const std::regex kNeedsFiles(
-        "\n *(tls|healthTls|tokens|sha256|settings|proxyFile|ca|directory): "
-        "[^\n]*(crt|ci|0000|localhost|example|proxy-url|cache)[^\n]*");
+        "\n *(kubernetes|tls|healthTls|tokens|sha256|settings|proxyFile|ca|directory): "
+        "[^\n]*(kubeconfig|crt|ci|0000|localhost|example|proxy-url|cache)[^\n]*");
     const Directory directory;
     const auto shown = app::load_config(
         directory.write("shown.yaml",

@@ -1,0 +1,34 @@
+// Platform: where this configuration's Pipelines and secrets come from - directories, or an API
+// server with a client of its own.
+//
+// Thread-safety: opened and closed by the main thread. Lifetime: clock and metrics outlive it;
+// secrets and pipelines are used while client lives, which the order of the members sees to.
+#pragma once
+
+#include <memory>
+
+#include "app/config.hpp"
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "base/result.hpp"
+#include "net/http_client.hpp"
+#include "platform/kube_client.hpp"
+#include "platform/platform.hpp"
+
+namespace promotiond::app {
+
+struct Platform {
+    // For the API server only: egress rules and proxy of the configuration are not for it. Null
+    // with directories.
+    std::unique_ptr<net::HttpClient> http;
+    std::unique_ptr<platform::KubeClient> client;
+    std::unique_ptr<platform::SecretStore> secrets;
+    std::unique_ptr<platform::PipelineSource> pipelines;
+};
+
+// Invalid, NotFound, Transient: the kubeconfig, or the pod's service account, cannot be used. An
+// API server that does not answer is no error here.
+[[nodiscard]] Result<Platform> open_platform(const Config& config, const Clock& clock,
+                                             Metrics& metrics);
+
+}  // namespace promotiond::app
