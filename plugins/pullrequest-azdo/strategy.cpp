@@ -3,7 +3,10 @@
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
+#include <algorithm>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -26,25 +29,40 @@ struct Opened {
 
 // When Azure wants to be left alone. It says so beside an answer that it did give (Retry-After with
 // 200), so the verb that has begun is finished, and the next one waits.
+// One for all instances of the strategy: the limit is the organisation's, not theirs. Any thread.
 class Quiet {
 public:
+    static std::shared_ptr<Quiet> shared() {
+        static std::mutex mutex;
+        static std::weak_ptr<Quiet> one;
+        const std::scoped_lock lock(mutex);
+        auto quiet = one.lock();
+        if (!quiet) one = quiet = std::make_shared<Quiet>();
+        return quiet;
+    }
+
     void keep(const std::string& collection, const Call& call, milliseconds pause) {
-        if (pause > milliseconds{0}) until_[collection] = call.now() + pause;
+        if (pause <= milliseconds{0}) return;
+        const std::scoped_lock lock(mutex_);
+        auto& until = until_[collection];
+        until = std::max(until, call.now() + pause);
     }
     // Throttled until then.
     Result<void> check(const std::string& collection, const Call& call) {
+        const std::scoped_lock lock(mutex_);
         const auto found = until_.find(collection);
         if (found == until_.end()) return {};
         const auto rest = found->second - call.now();
         if (rest > milliseconds{0}) {
             return Error{ErrorKind::Throttled,
-                         collection + " asked with its last answer to wait (Retry-After)", rest};
+                         collection + " asked with an answer to wait (Retry-After)", rest};
         }
         until_.erase(found);
         return {};
     }
 
 private:
+    std::mutex mutex_;
     std::map<std::string, std::chrono::sys_time<milliseconds>> until_;
 };
 
@@ -64,7 +82,7 @@ public:
         auto forge = forge_of(*opened, call);
         auto outcome =
             gitops::promote(promotion, call, opened->config.pull_request, *mirror, forge);
-        quiet_.keep(opened->site.collection, call, forge.asked_pause());
+        quiet_->keep(opened->site.collection, call, forge.asked_pause());
         return outcome;
     }
 
@@ -82,7 +100,7 @@ public:
         if (!opened) return gitops::not_seen(opened.error());
         auto forge = forge_of(*opened, call);
         auto outcome = gitops::observe(promotion, external_id, details, call, forge);
-        quiet_.keep(opened->site.collection, call, forge.asked_pause());
+        quiet_->keep(opened->site.collection, call, forge.asked_pause());
         return outcome;
     }
 
@@ -107,7 +125,7 @@ private:
         if (auto fine = gitops::check_repository_url(request.url); !fine) {
             return std::move(fine).error();
         }
-        if (auto allowed = quiet_.check(site->collection, call); !allowed) {
+        if (auto allowed = quiet_->check(site->collection, call); !allowed) {
             return std::move(allowed).error();
         }
         auto keys = read_keys(call, request.secret, site->ssh);
@@ -124,7 +142,7 @@ private:
     }
 
     std::string settings_;
-    Quiet quiet_;
+    std::shared_ptr<Quiet> quiet_ = Quiet::shared();
 };
 
 }  // namespace

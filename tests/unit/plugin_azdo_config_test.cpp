@@ -179,6 +179,8 @@ TEST_CASE("azdo: after an answer with Retry-After nothing is asked until then") 
     CHECK(waiting.outcome == PROMOTIOND_RETRY);
     CHECK(waiting.retry_after == std::chrono::seconds{15});
     CHECK(strategy.promote(kRequest).retry_after == std::chrono::seconds{15});
+    auto another = host.make(promotiond_plugin_v1);  // the limit is not of one instance
+    CHECK(another.observe(kRequest, "7").outcome == PROMOTIOND_RETRY);
     CHECK(host.requests().size() == 1);
     host.advance(std::chrono::seconds{15});
     host.answer_http({.body = Pull().json()});
