@@ -7,6 +7,7 @@ promotiond_test(platform
 promotiond_test(platform_kube
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/platform_kube_client_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_config_test.cpp
+            ${CMAKE_CURRENT_LIST_DIR}/platform_kube_lease_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_pipelines_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_watch_test.cpp
     LINKS promotiond::platform promotiond_http_simulator LABELS "unit;threads")
