@@ -25,10 +25,11 @@
 namespace promotiond::sdk::inline v1::gitops {
 
 struct OutgoingBranch {
-    ObjectId commit;
-    std::string branch;
-    std::optional<ObjectId> expected;
-    std::string objects;  // the directory that holds what the mirror does not have
+    ObjectId commit = {};
+    std::string branch = {};
+    std::optional<ObjectId> expected = {};
+    std::optional<BranchHead> based_on = {};
+    std::string objects = {};  // the directory that holds what the mirror does not have
 };
 
 class PushQueue : public std::enable_shared_from_this<PushQueue> {

@@ -5,5 +5,6 @@ target_sources(promotiond_gitops PRIVATE
     ${CMAKE_CURRENT_LIST_DIR}/manifest_scalar.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_scan.cpp
     ${CMAKE_CURRENT_LIST_DIR}/pull_request.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/pull_request_change.cpp
     ${CMAKE_CURRENT_LIST_DIR}/pull_request_text.cpp)
 target_link_libraries(promotiond_gitops PRIVATE PkgConfig::libyaml Poco::JSON)

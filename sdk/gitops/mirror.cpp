@@ -33,6 +33,10 @@ Result<ObjectId> Mirror::fetch(const std::string& branch) {
     return state_->fetch(branch);
 }
 
+std::optional<ObjectId> Mirror::recently_fetched(const std::string& branch) {
+    return state_->recently_fetched(branch);
+}
+
 Result<std::string> Mirror::default_branch() {
     auto there = state_->advertised();
     if (!there) return there.error();
@@ -52,11 +56,13 @@ Result<std::optional<ObjectId>> Mirror::remote_head(const std::string& branch) {
 }
 
 Result<void> Mirror::push(const ObjectId& commit, const std::string& branch,
-                          const std::optional<ObjectId>& expected) {
+                          const std::optional<ObjectId>& expected,
+                          const std::optional<BranchHead>& based_on) {
     if (auto good = check_branch_name(branch); !good) return good;
     const auto id = to_oid(commit);
     if (!id) return Error{ErrorKind::Invalid, "not an object id: " + printable(commit, 80)};
-    return state_->push(*id, branch, expected);
+    return state_->push(
+        {.commit = to_text(*id), .branch = branch, .expected = expected, .based_on = based_on});
 }
 
 }  // namespace promotiond::sdk::inline v1::gitops

@@ -9,16 +9,22 @@ namespace {
 // libgit2 pushes references, not object ids; these are the scratch repository's only.
 const std::string kOutgoing = "refs/heads/outgoing";
 
-enum class Standing { There, Free, Moved, InTheWay };
+std::optional<ObjectId> head_of(const Advertised& there, const std::string& branch) {
+    const auto found = there.heads.find(branch);
+    if (found == there.heads.end()) return {};
+    return found->second;
+}
 
-// How the remote's branch is, compared with what a push expects.
+enum class Standing { There, Free, Moved, BaseMoved, InTheWay };
+
+// How the remote's branches are, compared with what a push expects.
 Standing standing(const Advertised& there, const OutgoingBranch& mine) {
-    const auto now = there.heads.find(mine.branch);
-    const bool exists = now != there.heads.end();
-    if (exists && now->second == mine.commit) return Standing::There;
-    if (exists != mine.expected.has_value() || (exists && now->second != *mine.expected))
-        return Standing::Moved;
-    if (exists) return Standing::Free;
+    if (mine.based_on && head_of(there, mine.based_on->branch) != mine.based_on->commit)
+        return Standing::BaseMoved;
+    const auto now = head_of(there, mine.branch);
+    if (now == mine.commit) return Standing::There;
+    if (now != mine.expected) return Standing::Moved;
+    if (now) return Standing::Free;
     const bool blocked = std::any_of(there.heads.begin(), there.heads.end(), [&](const auto& head) {
         return in_the_way(head.first, mine.branch);
     });
@@ -34,11 +40,10 @@ bool refer(git_repository* repository, const std::string& name, const ObjectId& 
 
 }  // namespace
 
-Result<void> Mirror::State::push(const git_oid& commit, const std::string& branch,
-                                 const std::optional<ObjectId>& expected) {
+Result<void> Mirror::State::push(OutgoingBranch mine) {
     auto repository = scratch();
     if (!repository) return repository.error();
-    const OutgoingBranch mine{to_text(commit), branch, expected, scratch_path_ / "objects"};
+    mine.objects = scratch_path_ / "objects";
     const auto queue = PushQueue::of(push_queue_key(cache_.directory(), credentials_));
     auto answer = queue->join(mine, waiting_);
     if (!answer) return answer.error();
@@ -59,12 +64,12 @@ Result<void> Mirror::State::push_alone(const OutgoingBranch& mine) {
     const auto there = remote.advertised();
     if (!there) return there.error();
     const auto state = standing(*there, mine);
-    if (state == Standing::Moved) {
-        const auto now = there->heads.find(mine.branch);
-        return Error{ErrorKind::Conflict,
-                     "branch " + mine.branch + " of " + address_.display() + " is at " +
-                         (now != there->heads.end() ? now->second : "nothing") + " and not at " +
-                         mine.expected.value_or("nothing") + ": somebody else has changed it"};
+    if (state == Standing::Moved || state == Standing::BaseMoved) {
+        // What was fetched before does not know of it.
+        opened_ = std::chrono::steady_clock::now();
+        return state == Standing::Moved
+                   ? moved(*there, mine.branch, mine.expected)
+                   : moved(*there, mine.based_on->branch, mine.based_on->commit);
     }
     if (state == Standing::InTheWay) {
         const auto other =
@@ -80,6 +85,14 @@ Result<void> Mirror::State::push_alone(const OutgoingBranch& mine) {
     }
     note_push(mine, there->heads);
     return {};
+}
+
+Error Mirror::State::moved(const Advertised& there, const std::string& branch,
+                           const std::optional<ObjectId>& expected) const {
+    return {ErrorKind::Conflict, "branch " + branch + " of " + address_.display() + " is at " +
+                                     head_of(there, branch).value_or("nothing") + " and not at " +
+                                     expected.value_or("nothing") +
+                                     ": somebody else has changed it"};
 }
 
 // True if one's own branch is there now. Whatever fails is not said here: who is left pushes alone.

@@ -9,6 +9,9 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr std::chrono::milliseconds kLockNap{4};
+// Long enough for a burst of promotions; short, because what is built on a branch that has moved is
+// built twice.
+constexpr std::chrono::seconds kRecent{10};
 
 std::string reference_of(const std::string& branch) { return "refs/heads/" + branch; }
 
@@ -116,6 +119,13 @@ std::optional<Result<ObjectId>> Mirror::State::shared_fetch(const std::string& b
     ObjectId id = head->second;
     advertised_ = std::move(dated->advertised);
     return Result<ObjectId>(std::move(id));
+}
+
+std::optional<ObjectId> Mirror::State::recently_fetched(const std::string& branch) {
+    const auto shared = shared_fetch(branch, std::chrono::steady_clock::now() - kRecent);
+    if (shared && *shared) return **shared;
+    if (shared) advertised_.reset();  // it may have been made since
+    return {};
 }
 
 Error Mirror::State::no_such_branch(const std::string& branch) const {

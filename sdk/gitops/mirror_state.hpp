@@ -43,10 +43,10 @@ public:
     [[nodiscard]] const GitAddress& address() const { return address_; }
 
     [[nodiscard]] Result<ObjectId> fetch(const std::string& branch);
+    [[nodiscard]] std::optional<ObjectId> recently_fetched(const std::string& branch);
     // What the remote said last; connects if it has not been asked yet.
     [[nodiscard]] Result<const Advertised*> advertised();
-    [[nodiscard]] Result<void> push(const git_oid& commit, const std::string& branch,
-                                    const std::optional<ObjectId>& expected);
+    [[nodiscard]] Result<void> push(OutgoingBranch mine);
 
     // Where to read objects: the scratch repository once there is one, which sees the mirror's too.
     [[nodiscard]] Result<git_repository*> repository();
@@ -93,6 +93,8 @@ private:
     // mirror_push.cpp
     [[nodiscard]] Result<void> push_alone(const OutgoingBranch& mine);
     [[nodiscard]] bool push_group(const OutgoingBranch& mine, PushQueue::Turn& turn);
+    [[nodiscard]] Error moved(const Advertised& there, const std::string& branch,
+                              const std::optional<ObjectId>& expected) const;
     void note_push(const OutgoingBranch& mine, const RemoteHeads& before);
 
     Call* call_;

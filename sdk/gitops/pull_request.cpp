@@ -1,7 +1,5 @@
 #include "promotiond/gitops/pull_request.hpp"
 
-#include <Poco/DateTimeFormat.h>
-#include <Poco/DateTimeParser.h>
 #include <Poco/Exception.h>
 #include <Poco/JSON/Parser.h>
 
@@ -9,183 +7,22 @@
 #include <sstream>
 #include <utility>
 
-#include "manifest_marker.hpp"
 #include "manifest_scalar.hpp"
-#include "promotiond/gitops/manifest.hpp"
+#include "pull_request_change.hpp"
 
 namespace promotiond::sdk::inline v1::gitops {
 namespace {
 
 // So often a promotion is repeated for labels and people that a passing fault kept from being set.
 constexpr std::uint32_t kTriesForOptions = 3;
-constexpr int kRebuilds = 3;  // when the base or the branch moves under us
-// Looked through for markers; what may be edited is smaller, so that a marked file in between is
-// refused by name instead of passed over.
-constexpr std::size_t kLargestSearched = 16u << 20;  // bytes
-constexpr std::size_t kLargestDiff = 32u << 10;      // bytes kept in the details
-const std::vector<std::string> kSuffixes{".yaml", ".yml"};
-
-// What the base branch would become.
-struct Prepared {
-    std::string base;
-    ObjectId base_head;
-    std::vector<FileChange> changes;
-    std::vector<std::string> changed;  // for people: "path:line: from x to y"
-};
-
-struct Pushed {
-    ObjectId commit;
-    bool base_moved = false;  // while we worked: the branch is to be built anew
-};
-
-std::string first_marker(const Promotion& promotion) {
-    return "{\"$promotion\": \"" + marker_names(promotion).front() + "\"}";
-}
-
-bool mentions_any(std::string_view text, const std::vector<std::string>& names) {
-    for (const auto& name : names) {
-        if (text.find(name) != std::string_view::npos) return true;
-    }
-    return false;
-}
-
-// Deterministic where the event says when it happened, so that a repeat makes the same commit.
-// Without a time it is the call's: then a repeat finds its branch by tree and parent instead.
-std::chrono::sys_seconds commit_time(const Promotion& promotion, const Call& call) {
-    try {
-        Poco::JSON::Parser parser;
-        const auto event =
-            parser.parse(std::string(promotion.event)).extract<Poco::JSON::Object::Ptr>();
-        const auto text = event->optValue<std::string>("timestamp", {});
-        Poco::DateTime time;
-        int zone = 0;
-        if (Poco::DateTimeParser::tryParse(Poco::DateTimeFormat::ISO8601_FRAC_FORMAT, text, time,
-                                           zone)) {
-            time.makeUTC(zone);
-            return std::chrono::sys_seconds(std::chrono::seconds(time.timestamp().epochTime()));
-        }
-    } catch (const Poco::Exception&) {
-        // no event: fall through
-    }
-    return std::chrono::floor<std::chrono::seconds>(call.now());
-}
+constexpr int kRebuilds = 3;                     // when the base or the branch moves under us
+constexpr std::size_t kLargestDiff = 32u << 10;  // bytes kept in the details
 
 std::string text_of(const Poco::JSON::Object& object) {
     std::ostringstream out;
     object.stringify(out);
     return out.str();
 }
-
-// One promotion's git work: everything up to the pushed branch.
-class Change {
-public:
-    Change(const Promotion& promotion, Call& call, const PullRequestConfig& config, Mirror& mirror)
-        : promotion_(promotion), call_(call), config_(config), mirror_(mirror) {}
-
-    Result<Prepared> prepare() {
-        Prepared prepared;
-        auto base =
-            config_.branch.empty() ? mirror_.default_branch() : Result<std::string>(config_.branch);
-        if (!base) return context(std::move(base).error(), "cannot find the default branch");
-        prepared.base = *base;
-        call_.progress("fetching " + prepared.base);
-        auto head = mirror_.fetch(prepared.base);
-        if (!head) return context(std::move(head).error(), "cannot fetch base branch " + *base);
-        prepared.base_head = *head;
-        call_.progress("setting marked values");
-        if (auto edited = edit(prepared); !edited) return std::move(edited).error();
-        return prepared;
-    }
-
-    Result<ObjectId> commit(const Prepared& prepared) {
-        CommitText text;
-        text.message = pull_request_text(promotion_, {}).title;
-        text.author_name = config_.author_name;
-        text.author_email = config_.author_email;
-        text.when = commit_time(promotion_, call_);
-        return mirror_.commit(prepared.base_head, prepared.changes, text);
-    }
-
-    // Makes the remote branch hold the change on the current base; pushes only if it does not yet.
-    Result<Pushed> push(const Prepared& prepared) {
-        const std::string branch = head_branch(promotion_);
-        auto made = commit(prepared);
-        if (!made) return std::move(made).error();
-        auto remote = mirror_.remote_head(branch);
-        if (!remote) return std::move(remote).error();
-        auto same = holds_already(*remote, *made, prepared, branch);
-        if (!same) return std::move(same).error();
-        if (*same) return Pushed{**remote, false};
-        call_.progress("pushing " + branch);
-        if (auto done = mirror_.push(*made, branch, *remote); !done) {
-            return context(std::move(done).error(), "cannot push branch " + branch);
-        }
-        // As it was when the push connected, which has cost nothing to ask.
-        const auto base = mirror_.remote_head(prepared.base);
-        if (!base) return base.error();
-        return Pushed{*made, *base && **base != prepared.base_head};
-    }
-
-private:
-    Result<void> edit(Prepared& prepared) {
-        const auto names = marker_names(promotion_);
-        const ManifestLimits limits;
-        // The key rather than our own name: what is remembered per file then serves all Pipelines.
-        const auto files = mirror_.files_holding(
-            prepared.base_head, '"' + std::string(kMarkerKey) + '"', kSuffixes, kLargestSearched);
-        if (!files) return Error(files.error());
-        bool matched = false;
-        for (const TreeFile& file : *files) {
-            if (call_.cancelled()) return Error{ErrorKind::Cancelled, "asked to stop"};
-            auto content = mirror_.read(file.blob, kLargestSearched);
-            if (!content) return context(std::move(content).error(), file.path);
-            if (!mentions_any(*content, names)) continue;
-            auto edited = set_marked_values(*content, names, promotion_.revision, limits);
-            if (!edited) {
-                return context(std::move(edited).error(), "cannot edit " + file.path);
-            }
-            matched = matched || !edited->edits.empty();
-            if (edited->changed) take(prepared, file.path, *std::move(edited));
-        }
-        if (matched) return {};
-        return Error{
-            ErrorKind::Invalid,
-            "no marker # " + first_marker(promotion_) + " found on branch " + prepared.base +
-                "; put it behind the value that is to be promoted, in a .yaml or .yml file"};
-    }
-
-    static void take(Prepared& prepared, const std::string& path, Edited edited) {
-        for (const Edit& edit : edited.edits) {
-            prepared.changed.push_back(path + ":" + std::to_string(edit.line) + ": from " +
-                                       edit.before + " to " + edit.after);
-        }
-        prepared.changes.push_back({path, std::move(edited.text)});
-    }
-
-    // True if the remote branch is the very change already: same tree on the same parent.
-    Result<bool> holds_already(const std::optional<ObjectId>& remote, const ObjectId& made,
-                               const Prepared& prepared, const std::string& branch) {
-        if (!remote) return false;
-        if (*remote == made) return true;
-        auto fetched = mirror_.fetch(branch);
-        if (!fetched) {
-            if (fetched.error().kind != ErrorKind::NotFound) return std::move(fetched).error();
-            return Error{ErrorKind::Conflict, "branch " + branch + " was deleted meanwhile"};
-        }
-        if (*fetched != *remote) {
-            return Error{ErrorKind::Conflict, "branch " + branch + " moved meanwhile"};
-        }
-        auto parent = mirror_.parent(*remote);
-        if (!parent) return std::move(parent).error();
-        if (*parent != prepared.base_head) return false;
-        return mirror_.same_tree(*remote, made);
-    }
-
-    const Promotion& promotion_;
-    Call& call_;
-    const PullRequestConfig& config_;
-    Mirror& mirror_;
-};
 
 // A branch name may fit two Pipelines ("a-b/c" and "a/b-c"); the metadata block says whose it is.
 bool belongs_to_another(const PullRequest& found, const Promotion& promotion) {
@@ -304,30 +141,36 @@ Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig&
     std::string why;
     for (int build = 1; build <= kRebuilds; ++build) {
         if (call.cancelled()) return Outcome::cancelled();
-        const auto prepared = change.prepare();
+        auto secondhand = build == 1 ? change.prepare_secondhand() : std::nullopt;
+        const auto prepared = secondhand ? *std::move(secondhand) : change.prepare();
         if (!prepared) return Outcome::from(prepared.error());
         if (prepared->changes.empty()) return withdraw(promotion, *prepared, forge);
         // Asked before the push, so that a refused token leaves nothing behind in the repository.
         auto found = forge.find_open(head_branch(promotion), prepared->base);
         if (!found) return Outcome::from(found.error());
         if (*found && belongs_to_another(**found, promotion)) {
+            if (prepared->secondhand) continue;
             return Outcome::rejected("branch " + head_branch(promotion) +
                                      " is in use by another Pipeline: " + (*found)->url);
         }
-        const auto pushed = change.push(*prepared);
+        // A base that never holds still must not keep the request from opening.
+        const auto pushed =
+            change.push(*prepared, build < kRebuilds ? MovedBase::Refused : MovedBase::Tolerated);
         if (!pushed) {
-            if (pushed.error().kind != ErrorKind::Conflict) return Outcome::from(pushed.error());
+            auto outcome = Outcome::from(pushed.error());
+            const bool settled = outcome.code == PROMOTIOND_REJECTED;
+            if (pushed.error().kind != ErrorKind::Conflict && !(prepared->secondhand && settled))
+                return outcome;
             why = pushed.error().message;
             continue;
         }
-        if (pushed->base_moved && build < kRebuilds) continue;
         call.progress("opening the pull request");
         const auto opened = *found ? Opened::Updated : Opened::Created;
         auto request = find_or_create(promotion, config, prepared->base,
                                       pull_request_text(promotion, prepared->changed),
                                       *std::move(found), forge);
         if (request) {
-            request->head_sha = pushed->commit;
+            request->head_sha = *pushed;
             return complete(promotion, call, config.options, mirror, forge, *request, opened);
         }
         const Error failure = context(std::move(request).error(), "cannot open pull request");

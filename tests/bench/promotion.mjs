@@ -82,6 +82,16 @@ async function isOpen(forge, count) {
   if (diff.split('\n').filter((line) => /^\+(?!\+\+ )/.test(line)).length !== 1) throw new Error(`not one changed line:\n${diff}`);
 }
 
+// What the forge was asked since the log was cleared, by kind.
+async function requestsOf(forge) {
+  const kinds = { fetches: /^GET .*service=git-upload-pack/, downloads: /^POST .*git-upload-pack/, 'openings of a push': /^GET .*service=git-receive-pack/,
+    pushes: /^POST .*git-receive-pack/, searches: /^GET .*\/pulls\?/, 'pull requests': /^POST .*\/pulls$/ };
+  const lines = (await forge.see('requests')).filter((entry) => entry.kind !== undefined).map((entry) => `${entry.method} ${entry.path}`);
+  const known = Object.entries(kinds).map(([name, pattern]) => `${lines.filter((line) => pattern.test(line)).length} ${name}`);
+  const others = lines.filter((line) => !Object.values(kinds).some((pattern) => pattern.test(line))).length;
+  return [...known, `${others} others`].join(', ');
+}
+
 function say(what, baseline, ours, ratio, aim, good) {
   console.log(`${what}: baseline ${baseline}, ours ${ours}, ratio ${ratio} (aim: ${aim}): ${good ? 'met' : 'MISSED'}`);
   return good;
@@ -127,7 +137,9 @@ export async function promotion(build, { rounds = 5, files = 5000, commits = 300
     const one = await measure(forge, new Git(forge, directory), listen, rounds);
     const peakOfOne = daemon.memory('VmHWM') / 1024;
     const names = [...Array(kAtOnce).keys()].map((i) => `p${rounds + 1 + i}`);
+    await forge.do('clear-requests');
     const all = await timed(() => Promise.all(names.map((name) => promote(listen, name))));
+    console.log(`  ${kAtOnce} at once: ${await requestsOf(forge)}`);
     await isOpen(forge, marked);
     const peakOfAll = daemon.memory('VmHWM') / 1024;
     const sizes = `${files} files, ${commits} commits`;

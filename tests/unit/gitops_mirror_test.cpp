@@ -251,6 +251,41 @@ TEST_CASE("mirror: pushes that wait for another become one, and each says what b
     CHECK(posts() == 1);
 }
 
+TEST_CASE("mirror: what is based on a branch that has moved is not sent") {
+    Site site;
+    TestCall call(site.cache());
+    auto mirror = must(site.open(call));
+    const auto base = must(mirror.fetch("main"));
+    const auto commit = must(mirror.commit(base, {{"docs/readme.md", "new"}}, kText));
+    const BranchHead on_main{"main", base};
+    must(mirror.push(commit, "p", std::nullopt, on_main));
+    const auto now = site.change("b", "b");
+    for (const char* branch : {"p", "q"}) {
+        const auto expected = branch == std::string("p") ? std::optional(commit) : std::nullopt;
+        const auto refused = mirror.push(commit, branch, expected, on_main).error();
+        CHECK(refused.kind == ErrorKind::Conflict);
+        CHECK_THAT(refused.message, Catch::Contains("branch main") && Catch::Contains(now));
+    }
+    CHECK(site.git("branch --list q").empty());
+    CHECK(must(mirror.fetch("main")) == now);
+}
+
+TEST_CASE("mirror: what another call has just fetched is known without asking the server") {
+    Site site;
+    TestCall first(site.cache());
+    CHECK_FALSE(must(site.open(first)).recently_fetched("main"));
+    const auto base = must(must(site.open(first)).fetch("main"));
+    const auto asked = site.server().requests().size();
+    TestCall second(site.cache());
+    auto mirror = must(site.open(second));
+    CHECK(mirror.recently_fetched("main") == base);
+    CHECK(must(mirror.remote_head("p")) == std::nullopt);
+    CHECK_FALSE(mirror.recently_fetched("later"));
+    CHECK(site.server().requests().size() == asked);
+    (void)site.git("branch later main");
+    CHECK(must(mirror.remote_head("later")) == base);
+}
+
 TEST_CASE("mirror: a large commit is pushed in chunks") {
     Site site;
     TestCall call(site.cache());

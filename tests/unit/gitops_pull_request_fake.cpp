@@ -40,10 +40,16 @@ Result<Mirror> Mirror::open(Call&, const std::string&, Credentials) {
     return Mirror(std::make_unique<State>());
 }
 Result<ObjectId> Mirror::fetch(const std::string& branch) {
+    ++fake::remote.fetches;
     const auto at = fake::remote.branches.find(branch);
     if (at == fake::remote.branches.end()) {
         return Error{ErrorKind::NotFound, "no branch " + branch + "; the default is main"};
     }
+    return at->second;
+}
+std::optional<ObjectId> Mirror::recently_fetched(const std::string& branch) {
+    const auto at = fake::remote.fetched.find(branch);
+    if (at == fake::remote.fetched.end()) return {};
     return at->second;
 }
 Result<std::string> Mirror::default_branch() { return std::string("main"); }
@@ -81,9 +87,12 @@ Result<std::optional<ObjectId>> Mirror::parent(const ObjectId& commit) {
     return std::optional(fake::remote.commits.at(commit).parent);
 }
 Result<void> Mirror::push(const ObjectId& commit, const std::string& branch,
-                          const std::optional<ObjectId>& expected) {
+                          const std::optional<ObjectId>& expected,
+                          const std::optional<BranchHead>& based_on) {
     if (fake::remote.before_push) std::exchange(fake::remote.before_push, {})();
     if (fake::remote.push_error) return *fake::remote.push_error;
+    if (based_on && *remote_head(based_on->branch) != based_on->commit)
+        return Error{ErrorKind::Conflict, "the base moved"};
     if (*remote_head(branch) != expected) return Error{ErrorKind::Conflict, "it moved"};
     fake::remote.branches[branch] = commit;
     ++fake::remote.pushes;

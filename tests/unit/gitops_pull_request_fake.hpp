@@ -19,6 +19,8 @@ struct Commit {
 struct Remote {
     std::map<std::string, std::string> branches;
     std::map<std::string, Commit> commits;
+    std::map<std::string, std::string> fetched = {};  // by another call, a moment ago
+    int fetches = 0;
     int pushes = 0;
     std::function<void()> before_push = {};
     std::optional<Error> push_error = {};

@@ -1,5 +1,8 @@
 // The flow with real git: what happens when somebody else works in the repository at the same time.
+#include <algorithm>
+#include <atomic>
 #include <functional>
+#include <thread>
 
 #include "catch.hpp"
 #include "gitops_memory_forge.hpp"
@@ -11,9 +14,11 @@ namespace {
 
 const std::string kBranch = "promotion-team-podinfo-prod";
 const std::string kFile = "apps/prod/app.yaml";
+const std::string kFetch = "GET /app.git/info/refs?service=git-upload-pack";
+const std::string kPush = "POST /app.git/git-receive-pack";
 
-std::string manifest(const std::string& version) {
-    return "tag: \"" + version + "\" # {\"$promotion\": \"team:podinfo:prod\"}\n";
+std::string manifest(const std::string& version, const std::string& pipeline = "podinfo") {
+    return "tag: \"" + version + "\" # {\"$promotion\": \"team:" + pipeline + ":prod\"}\n";
 }
 
 // Lets somebody else act between the flow's steps.
@@ -39,11 +44,12 @@ public:
 struct Fleet {
     Fleet() { site.change(kFile, manifest("1.0.0")); }
 
-    Outcome promote() {
+    Outcome promote() { return promote("podinfo", forge); }
+    Outcome promote(std::string_view pipeline, Forge& at) {
         Promotion promotion;
         promotion.id = "p-1";
         promotion.pipeline_namespace = "team";
-        promotion.pipeline_name = "podinfo";
+        promotion.pipeline_name = pipeline;
         promotion.environment = "prod";
         promotion.revision = "1.1.0";
         promotion.event = R"({"timestamp":"2026-11-21T05:00:00Z"})";
@@ -52,7 +58,13 @@ struct Fleet {
         config.branch = "main";
         TestCall call(site.cache());
         auto mirror = must(site.open(call));
-        return gitops::promote(promotion, call.call(), config, mirror, forge);
+        return gitops::promote(promotion, call.call(), config, mirror, at);
+    }
+    // How many requests to the server began with this.
+    [[nodiscard]] auto asked(const std::string& beginning) {
+        const auto requests = site.server().requests();
+        return std::count_if(requests.begin(), requests.end(),
+                             [&](const auto& request) { return request.starts_with(beginning); });
     }
 
     Site site;
@@ -115,4 +127,51 @@ TEST_CASE("pull request: a branch that is deleted each time is left for later") 
     CHECK(outcome.code == PROMOTIOND_RETRY);
     CHECK_THAT(outcome.why, Catch::Contains("head invalid"));
     CHECK(asked == 3);
+}
+
+TEST_CASE("pull request: many Pipelines of one repository at once fetch it a few times only") {
+    constexpr int kPipelines = 57;
+    Fleet fleet;
+    const auto name = [](int i) { return "app" + std::to_string(i); };
+    std::string marked;
+    for (int i = 0; i < kPipelines; ++i) marked += name(i) + "_" + manifest("1.0.0", name(i));
+    fleet.site.change("apps/prod/all.yaml", marked);
+    std::vector<Outcome> outcomes(kPipelines);
+    {
+        std::atomic<int> next{0};
+        std::vector<std::jthread> workers;
+        for (int worker = 0; worker < 8; ++worker)
+            workers.emplace_back([&] {
+                for (int i = next++; i < kPipelines; i = next++) {
+                    fake::MemoryForge forge;
+                    outcomes[static_cast<std::size_t>(i)] = fleet.promote(name(i), forge);
+                }
+            });
+    }
+    for (const auto& outcome : outcomes) CHECK(outcome.code == PROMOTIOND_PENDING);
+    CHECK(fleet.site.git("branch --list 'promotion-team-app*' | wc -l") ==
+          std::to_string(kPipelines));
+    CHECK(fleet.asked(kFetch) * 3 < kPipelines);
+}
+
+TEST_CASE("pull request: what another promotion fetched a moment ago may have moved since") {
+    Fleet fleet;
+    fleet.site.change("apps/dev/app.yaml", manifest("1.0.0", "other"));
+    fake::MemoryForge forge;
+    CHECK(fleet.promote("other", forge).code == PROMOTIOND_PENDING);
+    SECTION("on") { fleet.site.change("docs/readme.md", "late\n"); }
+    SECTION("back, by force") { (void)fleet.site.git("branch -f main main~1"); }
+    CHECK(fleet.promote().code == PROMOTIOND_PENDING);
+    CHECK(fleet.site.git("rev-parse " + kBranch + "~1") == fleet.site.git("rev-parse main"));
+    CHECK(fleet.asked(kPush) == 2);
+}
+
+TEST_CASE("pull request: a revision that has got to the base a moment ago is done") {
+    Fleet fleet;
+    fleet.site.change("apps/dev/app.yaml", manifest("1.0.0", "other"));
+    fake::MemoryForge forge;
+    CHECK(fleet.promote("other", forge).code == PROMOTIOND_PENDING);
+    fleet.site.change(kFile, manifest("1.1.0"));
+    CHECK(fleet.promote().code == PROMOTIOND_DONE);
+    CHECK(fleet.site.git("branch --list " + kBranch).empty());
 }

@@ -184,7 +184,71 @@ TEST_CASE("pull request: a base that moves during the work ends up below the bra
     remote.before_push = [] { remote.write("main", "late.yaml", "a: 1\n"); };
     CHECK(scene.promote().code == PROMOTIOND_PENDING);
     CHECK(remote.read(kBranch, "late.yaml") == "a: 1\n");
-    CHECK(remote.pushes == 2);
+    CHECK(remote.pushes == 1);
+}
+
+TEST_CASE("pull request: a base that was fetched a moment ago is not fetched again") {
+    Scene scene;
+    remote.fetched = remote.branches;
+    CHECK(scene.promote().code == PROMOTIOND_PENDING);
+    CHECK(remote.read(kBranch, kFile) == manifest("1.1.0"));
+    CHECK(remote.fetches == 0);
+}
+
+TEST_CASE("pull request: a base that has moved since is seen before anything is pushed") {
+    Scene scene;
+    remote.fetched = remote.branches;
+    remote.write("main", "late.yaml", "a: 1\n");
+    CHECK(scene.promote().code == PROMOTIOND_PENDING);
+    CHECK(remote.read(kBranch, "late.yaml") == "a: 1\n");
+    CHECK(remote.pushes == 1);
+}
+
+TEST_CASE("pull request: a base that has got the revision since is done, without a branch") {
+    Scene scene;
+    remote.fetched = remote.branches;
+    remote.write("main", kFile, manifest("1.1.0"));
+    CHECK(scene.promote().code == PROMOTIOND_DONE);
+    CHECK(remote.pushes == 0);
+    CHECK(scene.forge.all.empty());
+}
+
+TEST_CASE("pull request: what the base was a moment ago settles nothing") {
+    Scene scene;
+    SECTION("the revision was there and is not any more") {
+        remote.write("main", kFile, manifest("1.1.0"));
+        remote.fetched = remote.branches;
+        remote.write("main", kFile, manifest("1.0.0"));
+    }
+    SECTION("the marker was missing") {
+        remote.write("main", kFile, "version: 1.0.0\n");
+        remote.fetched = remote.branches;
+        remote.write("main", kFile, manifest("1.0.0"));
+    }
+    SECTION("a marked file could not be edited") {
+        remote.write("main", "chart/t.yaml", "{{ if }}\n" + manifest("1.0.0"));
+        remote.fetched = remote.branches;
+        remote.write("main", "chart/t.yaml", "a: 1\n");
+    }
+    CHECK(scene.promote().code == PROMOTIOND_PENDING);
+    CHECK(remote.read(kBranch, kFile) == manifest("1.1.0"));
+}
+
+TEST_CASE("pull request: a refusal on what the base was a moment ago is asked for again") {
+    Scene scene;
+    remote.fetched = remote.branches;
+    remote.push_error = Error{ErrorKind::Invalid, "pre-receive hook declined"};
+    CHECK(scene.promote().code == PROMOTIOND_REJECTED);
+    CHECK(remote.fetches == 1);
+}
+
+TEST_CASE("pull request: a branch that was there a moment ago is compared on the current base") {
+    Scene scene;
+    (void)scene.promote();
+    remote.fetched = remote.branches;
+    remote.write("main", "late.yaml", "a: 1\n");
+    CHECK(scene.promote().external_id == "1");
+    CHECK(remote.read(kBranch, "late.yaml") == "a: 1\n");
 }
 
 TEST_CASE("pull request: a branch that never holds still is left for later") {
@@ -223,6 +287,13 @@ TEST_CASE("pull request: a plan shows diff and text and touches nothing") {
     CHECK_THAT(outcome.details, Catch::Contains("diff of ") && Catch::Contains(kBranch));
     CHECK(scene.forge.calls.empty());
     CHECK(remote.pushes == 0);
+}
+
+TEST_CASE("pull request: a plan is on the base as it is now") {
+    Scene scene;
+    remote.fetched = remote.branches;
+    CHECK(scene.plan().code == PROMOTIOND_DONE);
+    CHECK(remote.fetches == 1);
 }
 
 TEST_CASE("pull request: it is watched until it is merged or closed") {

@@ -42,6 +42,11 @@ struct Credentials {
 
 using ObjectId = std::string;  // 40 lower-case hex
 
+struct BranchHead {
+    std::string branch;
+    ObjectId commit;
+};
+
 struct TreeFile {
     std::string path;
     ObjectId blob;
@@ -75,6 +80,10 @@ public:
     // this call began is good enough. NotFound: no such branch, with the remote's default branch in
     // the message. Unauthorized, Transient, Cancelled.
     [[nodiscard]] Result<ObjectId> fetch(const std::string& branch);
+    // The head of the branch as it was fetched within the last seconds, by whichever call, without
+    // asking the remote; none = it was not. The branch may have moved since: what is built on it
+    // settles nothing, and is pushed only as `based_on` it. remote_head then is as old.
+    [[nodiscard]] std::optional<ObjectId> recently_fetched(const std::string& branch);
     // The remote's default branch (its HEAD).
     [[nodiscard]] Result<std::string> default_branch();
     // The remote's head of a branch as the last connection told it, which may be that of a push;
@@ -106,10 +115,12 @@ public:
     [[nodiscard]] Result<std::optional<ObjectId>> parent(const ObjectId& commit);
 
     // Points the remote branch at the commit, if it is still at `expected` (none = must not exist).
-    // Already there is fine. Conflict: it moved. Unauthorized; Invalid: the server refused it
-    // (branch rules, hook), with the server's words.
+    // Already there is fine. Conflict: it moved, or another branch that the commit is `based_on`
+    // did; then nothing is sent. Unauthorized; Invalid: the server refused it (branch rules, hook),
+    // with the server's words.
     [[nodiscard]] Result<void> push(const ObjectId& commit, const std::string& branch,
-                                    const std::optional<ObjectId>& expected);
+                                    const std::optional<ObjectId>& expected,
+                                    const std::optional<BranchHead>& based_on = {});
 
 private:
     class State;

@@ -4,6 +4,9 @@
 //   fetch base -> set marked values -> commit -> push head branch, expecting its old id -> find or
 //   create the pull request
 //
+// A base that was fetched for another promotion a few seconds ago is not fetched again: the push
+// sees whether it has moved before it sends anything. Only a push may come of such a base.
+//
 // Each step can be done again: the branch name follows from the promotion, the commit from its
 // content, and an open pull request of that branch is found and updated instead of opened twice.
 #ifndef PROMOTIOND_GITOPS_PULL_REQUEST_HPP

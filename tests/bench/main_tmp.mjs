@@ -1,0 +1,13 @@
+// node tests/bench/main.mjs BUILD [intake|idle|promotion ...]
+import { resolve } from 'node:path';
+import { idle } from './idle.mjs';
+import { intake } from './intake.mjs';
+import { promotion } from './steps_tmp.mjs';
+
+const [build, ...chosen] = process.argv.slice(2);
+const all = { intake, idle, promotion };
+for (const name of chosen.length > 0 ? chosen : Object.keys(all)) {
+  if (!all[name]) throw new Error(`no benchmark named ${name}: ${Object.keys(all).join(', ')}`);
+  console.log(`== ${name}`);
+  await all[name](resolve(build));
+}
