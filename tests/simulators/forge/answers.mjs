@@ -119,11 +119,11 @@ export class Answers {
   }
 
   // `mergeability`: "unknown" while the forge is still computing it.
-  async pull(repository, pull, {computing = false} = {}) {
+  async pull(repository, pull, {computing = false, commits} = {}) {
     const state = computing ? 'unknown' : await repository.mergeState(pull);
     const known = pull.state === 'open' && !computing;
     const base = pull.merged ? pull.baseSha : pull.base;
-    const commits = await git.commitsBetween(repository.directory, base, pull.headSha).catch(() => []);
+    commits ??= await git.commitsBetween(repository.directory, base, pull.headSha).catch(() => []);
     return {
       ...this.pullSimple(repository, pull), merged: pull.merged, mergeable: known ? state !== 'dirty' : null, rebaseable: known ? state !== 'dirty' : null,
       mergeable_state: state, merged_by: pull.mergedBy ? this.user(pull.mergedBy) : null, comments: pull.comments.length, review_comments: 0,

@@ -1,5 +1,6 @@
 // Git for the simulator: bare repositories, changed by plumbing only, and served by git's own http-backend.
 import {execFile, spawn} from 'node:child_process';
+import {readFileSync, readdirSync} from 'node:fs';
 import {chmod, mkdir, mkdtemp, readFile, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
@@ -87,10 +88,24 @@ export function writeRules(directory, rules) {
   return writeFile(path.join(directory, 'rules'), lines.map((line) => `${line}\n`).join(''));
 }
 
-// name -> sha of every branch.
+function readIfThere(file) {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+// name -> sha of every branch. From git's files (gitrepository-layout(5)) rather than by a process, since each request asks for
+// them. The loose ones are read first: git writes packed-refs before it removes what went there.
 export async function branches(directory) {
-  const out = await git(directory, ['for-each-ref', '--format=%(objectname) %(refname:strip=2)', 'refs/heads']);
-  return new Map(out.split('\n').filter(Boolean).map((line) => [line.slice(41), line.slice(0, 40)]));
+  const heads = path.join(directory, 'refs/heads');
+  const loose = readdirSync(heads, {recursive: true, withFileTypes: true}).filter((entry) => entry.isFile() && !entry.name.endsWith('.lock'))
+    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name)).map((file) => [path.relative(heads, file), readIfThere(file).trim()])
+    .filter(([, sha]) => sha);
+  const packed = [...readIfThere(path.join(directory, 'packed-refs')).matchAll(/^([0-9a-f]{40}) refs\/heads\/(.+)$/gm)].map(([, sha, name]) => [name, sha]);
+  return new Map([...new Map([...packed, ...loose])].sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 // The reflogs of all branches, oldest first; `who` pushed, or is "Forge" for what the tests did.

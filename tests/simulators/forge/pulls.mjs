@@ -62,14 +62,15 @@ export async function createPull({answers, repository, request, login}) {
   if (repository.openPull(branch, body.base)) {
     return invalid([{resource: 'PullRequest', code: 'custom', message: `A pull request already exists for ${repository.owner}:${branch}.`}], kCreate);
   }
-  if ((await git.commitsBetween(repository.directory, baseSha, headSha)).length === 0) {
+  const commits = await git.commitsBetween(repository.directory, baseSha, headSha);
+  if (commits.length === 0) {
     return invalid([{resource: 'PullRequest', code: 'custom', message: `No commits between ${body.base} and ${branch}`}], kCreate);
   }
   const pull = repository.addPull({
     title: body.title, body: body.body ?? null, head: branch, base: body.base, headSha, baseSha, draft: body.draft === true, login,
     maintainerCanModify: body.maintainer_can_modify ?? false,
   });
-  const answer = await answers.pull(repository, pull, {computing: true});  // GitHub has not worked it out yet either
+  const answer = await answers.pull(repository, pull, {computing: true, commits});  // GitHub has not worked it out yet either
   return ok(answer, 201, {location: answer.url});
 }
 
