@@ -1,6 +1,6 @@
 promotiond_test(platform
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/platform_application_state_test.cpp
-            ${CMAKE_CURRENT_LIST_DIR}/platform_pipelines_test.cpp
+            ${CMAKE_CURRENT_LIST_DIR}/platform_events_test.cpp ${CMAKE_CURRENT_LIST_DIR}/platform_pipelines_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_secrets_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_status_test.cpp
     LINKS promotiond::platform Boost::json LABELS "unit;threads")

@@ -1,0 +1,73 @@
+// What Kubernetes Events tell of Pipelines.
+#include "catch.hpp"
+#include "platform/kubernetes_events.hpp"
+
+using namespace promotiond;
+using namespace promotiond::platform;
+using model::Phase;
+
+namespace {
+
+model::Promotion promotion(const std::string& strategy) {
+    model::Promotion result;
+    result.id = "p-1";
+    result.scope = {{"test-ns", "test-pipeline"}, "test", ""};
+    result.revision = "v0.1.2";
+    result.strategy = strategy;
+    return result;
+}
+
+model::Transition to(Phase phase, const std::string& reason = "") {
+    return {"p-1", Phase::Running, phase, WallTime{std::chrono::milliseconds{42}}, reason, "", 1};
+}
+
+}  // namespace
+
+TEST_CASE("events: a step is told once, however often it is told") {
+    const auto first = event_of_step(promotion("pullRequest"), to(Phase::Pending));
+    CHECK(first.name == event_of_step(promotion("pullRequest"), to(Phase::Pending)).name);
+    CHECK(first.name != event_of_step(promotion("pullRequest"), to(Phase::Succeeded)).name);
+    CHECK(first.name == "p-1.pending.42");
+}
+
+TEST_CASE("events: a promotion at the forge is told with its address, a failure as a warning") {
+    auto open = promotion("pullRequest");
+    open.location = "https://forge/1";
+    const auto pending = event_of_step(open, to(Phase::Pending, "waits for its merge"));
+    CHECK(pending.reason == "PromotionPending");
+    CHECK(pending.message == "v0.1.2 to test: waits for its merge: https://forge/1");
+    CHECK_FALSE(pending.warning);
+    const auto failed = event_of_step(open, to(Phase::Failed, "closed without a merge"));
+    CHECK(failed.reason == "PromotionFailed");
+    CHECK(failed.warning);
+}
+
+TEST_CASE("events: the notification strategy's is told in pipeline-controller's words") {
+    const auto event = event_of_step(promotion("notification"), to(Phase::Succeeded, "done"));
+    CHECK(event.reason == "Promote");
+    CHECK_FALSE(event.warning);
+    CHECK(event.message == "Promote pipeline test-ns/test-pipeline to test with version v0.1.2");
+}
+
+TEST_CASE("events: a target out of sight is told as pipeline-controller told it") {
+    model::Observation seen;
+    seen.pipeline = {"ns", "app"};
+    seen.environment = "dev";
+    seen.target = "eu/apps";
+    seen.object = {"", "HelmRelease", "apps", "podinfo"};
+    seen.sight = model::Sight::NoCluster;
+    seen.error = "GitopsCluster.gitops.weave.works \"eu\" not found";
+    const auto cluster = event_of_sight(seen);
+    CHECK(cluster.reason == "GetClusterError");
+    CHECK(cluster.warning);
+    CHECK(cluster.message ==
+          "Failed to get cluster eu for pipeline ns/app: GitopsCluster.gitops.weave.works \"eu\" "
+          "not found");
+    seen.sight = model::Sight::NoObject;
+    seen.error = "not found";
+    const auto object = event_of_sight(seen);
+    CHECK(object.reason == "GetAppError");
+    CHECK(object.message ==
+          "Failed to get application object eu:apps/podinfo for pipeline ns/app: not found");
+    CHECK(object.name != cluster.name);
+}
