@@ -16,7 +16,8 @@ using boost::system::error_code;
 
 // After an answer that closes, what the peer still sends is read and thrown away for this long and
 // this much: closing with unread bytes would reset the connection and lose the answer.
-constexpr std::chrono::seconds kLinger{2};
+constexpr std::chrono::milliseconds kLinger{2'000};
+constexpr std::chrono::milliseconds kLingerAtStop{200};
 constexpr std::size_t kLingerMost = 4u << 20;
 
 template <class Stream>
@@ -66,6 +67,12 @@ public:
 private:
     beast::tcp_stream& lowest() { return beast::get_lowest_layer(stream_); }
     void expires(std::chrono::milliseconds after) { lowest().expires_after(after); }
+    // An answer that is not taken in time goes with its connection; without this the kernel would
+    // go on offering what it has of it.
+    void reset_on_close(bool reset) {
+        error_code error;
+        lowest().socket().set_option(asio::socket_base::linger(reset, 0), error);
+    }
 
     // Goes on with what the buffer holds until more is needed or a request is in hand.
     void step() {
@@ -202,10 +209,12 @@ private:
         host_.service().answered(request.route, response);
         out_ = serialise(response, request, keep);
         expires(host_.options().write_timeout);
+        reset_on_close(true);
         asio::async_write(stream_, asio::buffer(out_),
                           [self = this->shared_from_this(), keep](error_code error, std::size_t) {
                               if (error) return;
-                              self->out_.clear();
+                              self->reset_on_close(false);
+                              self->out_ = {};
                               if (!keep) return self->close();
                               self->expires(self->buffer_.empty()
                                                 ? self->host_.options().idle_timeout
@@ -215,7 +224,7 @@ private:
     }
 
     void close() {
-        expires(kLinger);
+        expires(host_.draining() ? kLingerAtStop : kLinger);
         if constexpr (std::is_same_v<Stream, beast::tcp_stream>) {
             error_code error;
             lowest().socket().shutdown(asio::ip::tcp::socket::shutdown_send, error);

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
@@ -296,6 +297,8 @@ private:
     std::condition_variable ended_;
     // Last, so that handlers it still holds are destroyed while everything above lives.
     asio::io_context io_{1};
+    // A request in hand is no work to Asio: without this the thread would end before its answer.
+    asio::executor_work_guard<asio::io_context::executor_type> until_stopped_{io_.get_executor()};
     Tcp::acceptor acceptor_;
     asio::steady_timer pause_{io_};
     std::jthread thread_;

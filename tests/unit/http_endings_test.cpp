@@ -1,4 +1,4 @@
-// How connections end: resets, and questions that nobody answers.
+// How connections end: resets, readers that do not read, stops, and questions that nobody answers.
 #include <condition_variable>
 #include <filesystem>
 
@@ -26,7 +26,11 @@ public:
         response.body = body_;
         send(std::move(response));
     }
-    void answered(std::string_view, const http::Response&) override {}
+    void answered(std::string_view, const http::Response&) override {
+        const std::lock_guard lock(mutex_);
+        ++answers_;
+        changed_.notify_all();
+    }
     void load(std::size_t connections, std::size_t) override {
         const std::lock_guard lock(mutex_);
         connections_ = connections;
@@ -37,11 +41,17 @@ public:
         return changed_.wait_for(lock, seconds{30}, [&] { return connections_ == connections; });
     }
 
+    bool answers(std::size_t number) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, seconds{30}, [&] { return answers_ == number; });
+    }
+
 private:
     std::string body_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::size_t connections_ = 0;
+    std::size_t answers_ = 0;
 };
 
 struct Listening {
@@ -91,4 +101,81 @@ TEST_CASE("http: a question that the core drops is answered with 503") {
     sender.send(signed_event());
     { const auto dropped = daemon.core.next_held(); }
     CHECK(sender.receive().status == 503);
+}
+
+TEST_CASE("http: who does not read a large answer is cut off at the deadline, others never wait") {
+    constexpr std::size_t kLarge = 64u << 20;
+    http::ListenOptions options;
+    options.write_timeout = milliseconds{500};
+    Listening server(options, kLarge);
+    Running daemon;
+    const Client deaf(server.listener->address(), nullptr, 4096);
+    deaf.send(get("/"));
+    REQUIRE(server.service.answers(1));
+    {
+        Client reader(server.listener->address());
+        CHECK(reader.ask(get("/")).body.size() == kLarge);
+    }
+    CHECK(daemon.health("/livez").status == 200);
+    REQUIRE(server.service.comes_to(0));
+    // What had been sent ends in a reset: the kernel keeps nothing for it either.
+    std::vector<char> chunk(1u << 20);
+    std::size_t received = 0;
+    ssize_t n = 0;
+    while ((n = ::recv(deaf.socket(), chunk.data(), chunk.size(), 0)) > 0)
+        received += static_cast<std::size_t>(n);
+    CHECK(n < 0);
+    CHECK(errno == ECONNRESET);
+    CHECK(received < kLarge);
+}
+
+TEST_CASE("http: a request in hand at the stop is answered, and the stop waits for nothing else") {
+    Running daemon;
+    daemon.core.holds = true;
+    Client sender(daemon.server->listen_address());
+    sender.send(signed_event());
+    const auto answer = daemon.core.next_held();
+    Client idle(daemon.server->listen_address());
+    std::jthread stopper([&] { daemon.server->stop(seconds{60}); });
+    REQUIRE(idle.closed());
+    CHECK(daemon.health("/readyz").status == 503);
+    CHECK(daemon.health("/livez").status == 200);
+    answer(daemon.core.accepted);
+    const auto received = sender.receive();
+    CHECK(received.status == 202);
+    CHECK(received.header("Connection") == "close");
+    CHECK(sender.closed());
+    stopper.join();  // with the sender's side still open
+}
+
+TEST_CASE("http: a stop gives up at its grace on what the core does not answer") {
+    Running daemon;
+    daemon.core.holds = true;
+    Client sender(daemon.server->listen_address());
+    sender.send(signed_event());
+    const auto answer = daemon.core.next_held();
+    std::jthread stopper([&] { daemon.server->stop(milliseconds{50}); });
+    CHECK(sender.closed());
+    stopper.join();
+}
+
+TEST_CASE("http: answers that come after the stop, or after the server, go nowhere") {
+    std::vector<engine::Engine::OnAccepted> late;
+    auto daemon = std::make_unique<Running>();
+    daemon->core.holds = true;
+    std::vector<std::unique_ptr<Client>> senders;
+    for (int i = 0; i < 3; ++i) {
+        senders.push_back(std::make_unique<Client>(daemon->server->listen_address()));
+        senders.back()->send(signed_event());
+        late.push_back(daemon->core.next_held());
+    }
+    const auto accepted = daemon->core.accepted;
+    daemon->server->stop(milliseconds{0});
+    late[0](accepted);
+    daemon->server.reset();
+    late[1](accepted);
+    late.pop_back();  // never answered: dropped with the question
+    CHECK(senders[0]->closed());
+    daemon.reset();
+    late.clear();
 }
