@@ -85,7 +85,10 @@ std::optional<Response> Front::over_limit(const Request& request) {
     const auto left = rate_.hit(client ? client->limit_key() : request.client, clock_.steady_now());
     if (!left) return std::nullopt;
     Response response =
-        refusal(request, 429, "too many requests from this address; come back later", "rate-limit");
+        refusal(request, 429,
+                "too many requests from this address; come back when Retry-After says, or let the "
+                "daemon's operator raise server.rateLimit",
+                "rate-limit");
     const auto until = std::chrono::ceil<std::chrono::seconds>(clock_.now() + *left);
     response.headers.emplace_back("Retry-After", http_date(until.time_since_epoch().count()));
     return response;
