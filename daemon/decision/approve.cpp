@@ -17,6 +17,18 @@ bool was_let_go(const std::vector<Promotion>& promotions, const std::string& rev
 
 }  // namespace
 
+Result<void> check_target(const model::Environment& environment, const std::string& target) {
+    if (target.empty()) return {};
+    std::string names;
+    for (const model::Target& each : environment.targets) {
+        if (each.text() == target) return {};
+        names += (names.empty() ? "" : ", ") + each.text();
+    }
+    return Error{ErrorKind::Invalid,
+                 "environment " + environment.name + " has no target " + target +
+                     (names.empty() ? "; it has none" : "; its targets are: " + names)};
+}
+
 Result<Approved> decide(const model::Pipeline& pipeline, const model::History& history,
                         const Approval& approval) {
     Approved approved;
@@ -34,6 +46,11 @@ Result<Approved> decide(const model::Pipeline& pipeline, const model::History& h
         }
     }
     if (approved.promotions.empty() && approved.existing.empty()) {
+        const auto index = pipeline.index_of(approval.environment);
+        if (index != model::Pipeline::npos) {
+            const auto known = check_target(pipeline.environments[index], approval.target);
+            if (!known) return known.error();
+        }
         return Error{ErrorKind::Invalid, "failed approving promotion"};
     }
     if (pipeline.index_of(approval.environment) == model::Pipeline::npos) {

@@ -79,9 +79,13 @@ struct Approved {
     std::vector<Reason> reasons;
 };
 // Invalid, "failed approving promotion", when nothing waits for that revision and nothing current
-// was approved at it.
+// was approved at it; check_target()'s error when nothing can, since there is no such target.
 [[nodiscard]] Result<Approved> decide(const model::Pipeline& pipeline,
                                       const model::History& history, const Approval& approval);
+
+// Invalid, with the environment's targets, if it has none of this name. Empty = all of them.
+[[nodiscard]] Result<void> check_target(const model::Environment& environment,
+                                        const std::string& target);
 
 // Plain words on what an environment is waiting for.
 struct Why {

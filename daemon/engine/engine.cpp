@@ -276,6 +276,11 @@ Result<strategy::Answer> Engine::plan(const model::PipelineName& pipeline,
     }
     auto by = state_->route(*view.pipeline, environment);
     if (!by) return by.error();
+    const auto index = view.pipeline->index_of(environment);
+    if (index != model::Pipeline::npos) {
+        const auto known = decision::check_target(view.pipeline->environments[index], target);
+        if (!known) return known.error();
+    }
     if (!(*by)->can_plan) {
         return Error{.kind = ErrorKind::Invalid,
                      .message = "strategy " + (*by)->name + " cannot say beforehand what it does"};
