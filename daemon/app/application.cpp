@@ -7,12 +7,14 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 
 #include "app/check.hpp"
 #include "app/config.hpp"
 #include "app/daemon.hpp"
+#include "app/notify_socket.hpp"
 #include "app/version.hpp"
 #include "base/log.hpp"
 
@@ -42,6 +44,14 @@ void ignore_signals_that_are_errors() {
     std::signal(SIGXFSZ, SIG_IGN);
 }
 
+int exit_code(ErrorKind kind) {
+    switch (kind) {
+        case ErrorKind::Invalid: return kExitConfiguration;
+        case ErrorKind::Conflict: return kExitUnavailable;
+        default: return kExitSoftware;
+    }
+}
+
 std::optional<Config> loaded(const std::filesystem::path& file) {
     auto config = load_config(file, current_environment());
     if (config) return std::move(*config);
@@ -57,30 +67,52 @@ std::optional<Config> shown(const std::filesystem::path& file) {
     return std::nullopt;
 }
 
-void reload(Daemon& daemon, const std::filesystem::path& file) {
-    const auto config = loaded(file);
-    if (!config) {
+// Why it failed; nothing if it did not.
+std::optional<std::string> reload(Daemon& daemon, const std::filesystem::path& file) {
+    auto config = load_config(file, current_environment());
+    auto done = config ? daemon.reload(*config) : Result<void>(config.error());
+    if (!done) {
         log::error("PROMO-0011", "reload failed; the old configuration stays in force",
-                   {{"file", file.string()}});
-        return;
-    }
-    if (auto done = daemon.reload(*config); !done) {
-        log::error("PROMO-0011", "reload failed; the old configuration stays in force",
-                   {{"reason", done.error().message}});
-        return;
+                   {{"file", file.string()}, {"reason", done.error().message}});
+        return done.error().message;
     }
     log::info("PROMO-0010",
               "configuration reloaded: log, certificates and tokens; other keys need a restart");
+    return std::nullopt;
+}
+
+// The next of the awaited signals; 0 = none came in time.
+int next_signal(std::optional<std::chrono::microseconds> time) {
+    const sigset_t signals = awaited_signals();
+    if (!time) {
+        int signal = 0;
+        return sigwait(&signals, &signal) == 0 ? signal : 0;
+    }
+    const timespec most{time->count() / 1'000'000, time->count() % 1'000'000 * 1000};
+    return std::max(0, sigtimedwait(&signals, nullptr, &most));
 }
 
 // Returns when the daemon is to stop. Signals that come several times while one is handled are one.
-void wait_for_stop(Daemon& daemon, const std::filesystem::path& file) {
-    const sigset_t signals = awaited_signals();
+void wait_for_stop(Daemon& daemon, NotifySocket& service, const std::filesystem::path& file) {
+    // Four looks in the time that the service manager gives, so that one slow one does not matter.
+    auto look = service.watchdog();
+    if (look) *look /= 4;
+    const std::string serving = "serving on " + daemon.listen_address();
+    service.ready(serving);
     for (;;) {
-        int signal = 0;
-        if (sigwait(&signals, &signal) != 0) continue;
-        if (signal != SIGHUP) return;
-        reload(daemon, file);
+        const int signal = next_signal(look);
+        if (signal == SIGHUP) {
+            service.reloading("reloading the configuration");
+            const auto failed = reload(daemon, file);
+            service.ready(failed ? serving +
+                                       "; the last reload failed, the old configuration "
+                                       "stays in force: " +
+                                       *failed
+                                 : serving);
+        } else if (signal != 0) {
+            return;
+        }
+        if (look && daemon.moves()) service.alive();
     }
 }
 
@@ -161,7 +193,7 @@ int Application::help() const {
     formatter.setFooter(
         "\nEvery key of the configuration is also an environment variable: server.listen is "
         "PROMOTIOND_SERVER_LISTEN. SIGHUP re-reads log level, certificates and tokens. Exit codes: "
-        "0 done, 64 usage, "
+        "0 done, 64 usage, 69 another promotiond has the journal or the address, "
         "70 cannot serve, 78 configuration.\n");
     formatter.format(std::cout);
     return 0;
@@ -209,16 +241,21 @@ int Application::serve() const {
     log::open(config->log);
     for (const auto& warning : config->warnings) log::warn("PROMO-0012", warning);
 
+    auto service = NotifySocket::from_environment();
+    if (!service) log::warn("PROMO-0013", service.error().message);
+    auto told = service ? std::move(*service) : NotifySocket();
+
     auto daemon = Daemon::open(*config);
     if (!daemon) {
         log::error("PROMO-0001", daemon.error().message);
-        return daemon.error().kind == ErrorKind::Invalid ? kExitConfiguration : kExitSoftware;
+        return exit_code(daemon.error().kind);
     }
     if (auto started = (*daemon)->start(); !started) {
         log::error("PROMO-0001", started.error().message);
         return kExitConfiguration;
     }
-    wait_for_stop(**daemon, config_);
+    wait_for_stop(**daemon, told, config_);
+    told.stopping("stopping; work in flight may end");
     (*daemon)->stop();
     return 0;
 }

@@ -16,6 +16,7 @@ namespace promotiond::app {
 
 // Exit codes, as in sysexits.h.
 inline constexpr int kExitUsage = 64;
+inline constexpr int kExitUnavailable = 69;
 inline constexpr int kExitSoftware = 70;
 inline constexpr int kExitConfiguration = 78;
 

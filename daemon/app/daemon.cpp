@@ -157,4 +157,11 @@ Result<void> Daemon::reload(const Config& fresh) {
     return {};
 }
 
+bool Daemon::moves() {
+    const bool loops = server_->moves();
+    return engine_->moves() && loops;
+}
+
+std::string Daemon::listen_address() const { return server_->listen_address(); }
+
 }  // namespace promotiond::app

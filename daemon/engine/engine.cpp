@@ -100,6 +100,10 @@ std::optional<SteadyTime> Engine::State::next_wake() const {
     return next;
 }
 
+bool Engine::State::stuck() const {
+    return turn_began != SteadyTime{} && clock.steady_now() - turn_began > kStuckTurn;
+}
+
 // Sleeps until there is something to do; false at the end.
 bool Engine::State::wait(std::deque<Signal>& taken) {
     const auto next = next_wake();
@@ -321,13 +325,16 @@ Result<void> Engine::ready() const {
     if (state_->inbox.size() >= state_->options.queue_limit) {
         return Error{.kind = ErrorKind::Throttled, .message = "the queue of signals is full"};
     }
-    const bool stuck = state_->turn_began != SteadyTime{} &&
-                       state_->clock.steady_now() - state_->turn_began > kStuckTurn;
-    if (stuck) {
+    if (state_->stuck()) {
         return Error{.kind = ErrorKind::Transient,
                      .message = "the engine has not moved for 30 seconds; the disk may hang"};
     }
     return {};
+}
+
+bool Engine::moves() const {
+    const std::lock_guard held(state_->mutex);
+    return !state_->stuck();
 }
 
 }  // namespace promotiond::engine

@@ -146,6 +146,10 @@ public:
     // True while the journal takes writes, workers move and the queue is not full; else the reason.
     [[nodiscard]] Result<void> ready() const;
 
+    // False while one turn, with its commit, takes longer than 30 seconds: something hangs that a
+    // restart may cure. A journal that refuses writes does not count.
+    [[nodiscard]] bool moves() const;
+
 private:
     class State;
     explicit Engine(std::unique_ptr<State> state);

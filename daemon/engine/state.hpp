@@ -130,6 +130,8 @@ public:
     std::optional<Error> failing;  // why the journal takes no writes
     SteadyTime turn_began{};       // of the turn that runs; zero between turns
 
+    [[nodiscard]] bool stuck() const;  // under the mutex
+
     std::jthread thread;
 
 private:

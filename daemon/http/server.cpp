@@ -80,6 +80,16 @@ public:
         return {};
     }
 
+    bool moves() {
+        bool all = true;
+        for (auto& [listener, pulse] : {std::pair{listener_.get(), &pulse_},
+                                        std::pair{health_listener_.get(), &health_pulse_}}) {
+            if (!pulse->exchange(false)) all = false;
+            listener->poster()([pulse = pulse] { *pulse = true; });
+        }
+        return all;
+    }
+
     const Listener& listener() const { return *listener_; }
     const Listener& health_listener() const { return *health_listener_; }
 
@@ -88,6 +98,8 @@ private:
     std::shared_ptr<void> core_owner_;
     std::atomic<bool> stopped_{false};
     // Before the listeners: their last handlers still speak to them.
+    std::atomic<bool> pulse_{true};
+    std::atomic<bool> health_pulse_{true};
     Front front_;
     Health health_;
     std::unique_ptr<Listener> listener_;
@@ -138,6 +150,7 @@ std::vector<Fault> faults(const Options& options) {
 void Server::start() { state_->start(); }
 void Server::stop(std::chrono::milliseconds grace) { state_->stop(grace); }
 Result<void> Server::reload() { return state_->reload(); }
+bool Server::moves() { return state_->moves(); }
 std::string Server::listen_address() const { return state_->listener().address(); }
 std::string Server::health_address() const { return state_->health_listener().address(); }
 

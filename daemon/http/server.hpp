@@ -91,6 +91,9 @@ public:
     // Re-reads certificates and token files. The old ones stay on error.
     [[nodiscard]] Result<void> reload();
 
+    // True if both loops have run since the last call; gives them something to run until the next.
+    [[nodiscard]] bool moves();
+
     // The addresses bound, with real ports.
     [[nodiscard]] std::string listen_address() const;
     [[nodiscard]] std::string health_address() const;

@@ -156,7 +156,7 @@ test('signals: a configuration that cannot be read changes nothing, and says whe
   const good = await readFile(world.daemon.file, 'utf8');
   await writeFile(world.daemon.file, good.replace('server:', 'sevrer:'));
   await storm(world, 100, 'PROMO-0011');
-  assert.match(world.daemon.logs, /PROMO-0001[^\n]*promotiond\.yaml:1:1: unknown key/);
+  assert.match(world.daemon.logs, /PROMO-0011[^\n]*promotiond\.yaml:1:1: unknown key/);
   assert.equal(lines(world, 'PROMO-0010'), 0);
   await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
   await writeFile(world.daemon.file, good);
