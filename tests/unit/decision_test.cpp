@@ -295,6 +295,16 @@ TEST_CASE("decision: per target, each target of the next environment gets a prom
     CHECK(story.tell_of("dev", "b", "1").existing.size() == 2);
 }
 
+TEST_CASE("decision: an approval for a target that there is not is told which there are") {
+    const Story story(clusters("", ", per: target"), "{manual: true, notification: {}}");
+    const auto wrong =
+        decide(story.pipeline, story.history, Approval{"prod", "mars/app", "1", "approval:x"});
+    REQUIRE_FALSE(wrong);
+    CHECK(wrong.error().kind == ErrorKind::Invalid);
+    CHECK(wrong.error().message ==
+          "environment prod has no target mars/app; its targets are: eu/app, us/app");
+}
+
 TEST_CASE("decision: a manual promotion waits for an approval of exactly its revision") {
     Story story(kThree, "{manual: true, notification: {}}");
     const Decision decision = story.tell("dev", "default", "5.0.0");
