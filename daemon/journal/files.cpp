@@ -72,8 +72,8 @@ Result<void> fill(const std::filesystem::path& path) {
     if (!connection) return connection.error();
     const std::string numbers = "PRAGMA application_id=" + std::to_string(kApplicationId) +
                                 "; PRAGMA user_version=" + std::to_string(kSchemaVersion) + ";";
-    const std::string text =
-        "PRAGMA synchronous=FULL; BEGIN IMMEDIATE;" + std::string(kSchema) + numbers + "COMMIT;";
+    const std::string text = "PRAGMA synchronous=FULL; BEGIN IMMEDIATE;" + std::string(kSchema) +
+                             kIndexes + numbers + "COMMIT;";
     if (auto ran = connection->run(text.c_str()); !ran) return ran.error();
     auto mode = connection->text("PRAGMA journal_mode=WAL");
     if (!mode) return mode.error();

@@ -14,6 +14,7 @@ namespace promotiond::journal {
 inline constexpr std::int64_t kSchemaVersion = 1;
 inline constexpr std::int64_t kApplicationId = 0x70726d64;  // "prmd" in SQLite's header
 extern const char* const kSchema;                           // schema.sql
+extern const char* const kIndexes;                          // indexes.sql; may be run again
 
 // Held while it lives; the kernel lets go of it with the process.
 class FileLock {

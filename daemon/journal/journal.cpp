@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <functional>
-#include <mutex>
 
 #include "base/log.hpp"
 #include "journal/files.hpp"
+#include "journal/lists.hpp"
+#include "journal/readers.hpp"
 #include "journal/rows.hpp"
 #include "journal/sqlite.hpp"
 
@@ -73,9 +74,9 @@ model::Evidence evidence_of(const sqlite::Statement& row) {
 class Journal::State {
 public:
     State(std::filesystem::path file, FileLock held)
-        : path(std::move(file)), lock(std::move(held)) {}
+        : path(std::move(file)), lock(std::move(held)), readers(path.string()) {}
 
-    // Both connections; the reader's is the caller's to lock.
+    // The writer's connection, and a first one to read with.
     Result<void> connect() {
         auto opened = Connection::open(path.string(), Connection::Access::ReadWrite);
         if (!opened) return opened.error();
@@ -89,11 +90,9 @@ public:
             return mode ? Error{.kind = ErrorKind::Invalid, .message = "is not in write-ahead mode"}
                         : mode.error();
         }
-        auto second = Connection::open(path.string(), Connection::Access::ReadOnly);
-        if (!second) return second.error();
-        if (auto small = second->run("PRAGMA cache_size=-1024"); !small) return small;
+        if (auto indexed = opened->run(kIndexes); !indexed) return indexed;
+        if (auto readable = readers.open(); !readable) return readable;
         writer.emplace(std::move(*opened));
-        reader.emplace(std::move(*second));
         return {};
     }
 
@@ -113,16 +112,12 @@ public:
         return as_commit_error(done.error(), path);
     }
 
-    // Runs a query on the reader's connection.
+    // Runs a query on a connection of its own.
     template <class T>
     Result<T> read(const std::function<Result<T>(Connection&)>& query) {
-        const std::lock_guard held(reading);
-        if (!reader) {
-            return Error{.kind = ErrorKind::Transient,
-                         .message = "the journal " + path.string() +
-                                    " cannot be read until its disk takes writes again"};
-        }
-        auto found = query(*reader);
+        auto lent = readers.lend();
+        if (!lent) return context(lent.error(), "cannot read the journal " + path.string());
+        auto found = query(**lent);
         if (found || found.error().kind == ErrorKind::NotFound) return found;
         return context(found.error(), "cannot read the journal " + path.string());
     }
@@ -130,25 +125,19 @@ public:
     std::filesystem::path path;
     FileLock lock;
     std::optional<Connection> writer;
-    std::mutex reading;
-    std::optional<Connection> reader;
+    Readers readers;
 
 private:
-    // Both must go: SQLite forgets what a failed sync left in the log only when the last one
+    // All must go: SQLite forgets what a failed sync left in the log only when the last one
     // closes.
     void disconnect() {
-        const std::lock_guard held(reading);
-        reader.reset();
+        readers.close();
         writer.reset();
         log::warn("PROMO-2002",
                   "journal connections closed after a failed write; reopened before the next",
                   {{"path", path.string()}});
     }
-    Result<void> reconnect() {
-        if (writer) return {};
-        const std::lock_guard held(reading);
-        return connect();
-    }
+    Result<void> reconnect() { return writer ? Result<void>{} : connect(); }
 };
 
 Journal::Journal(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -250,44 +239,8 @@ Result<std::vector<std::pair<model::PipelineName, model::History>>> Journal::loa
 }
 
 Result<Page> Journal::promotions(const Filter& filter) const {
-    return state_->read<Page>([&filter](Connection& connection) -> Result<Page> {
-        auto rows = connection.prepared(
-            "SELECT " PROMOTIOND_PROMOTION_COLUMNS
-            " FROM promotion WHERE sequence<?1 AND (?2 IS NULL OR pipeline=?2) "
-            "AND (?3 IS NULL OR environment=?3) AND (?4 IS NULL OR phase=?4) "
-            "AND (?5=0 OR phase IN ('Queued','AwaitingApproval','Running','Pending')) "
-            "ORDER BY sequence DESC LIMIT ?6");
-        if (!rows) return rows.error();
-        const auto limit = std::clamp<std::size_t>(filter.limit, 1, 1000);
-        const std::string pipeline = filter.pipeline ? filter.pipeline->text() : std::string();
-        const std::int64_t before =
-            filter.after.empty() ? INT64_MAX : std::strtoll(filter.after.c_str(), nullptr, 10);
-        const auto optional = [&rows](bool set, std::string_view text) {
-            set ? rows->bind(text) : rows->bind_null();
-        };
-        rows->bind(before);
-        optional(filter.pipeline.has_value(), pipeline);
-        optional(filter.environment.has_value(),
-                 filter.environment ? std::string_view(*filter.environment) : std::string_view());
-        optional(filter.phase.has_value(), filter.phase ? name_of(*filter.phase) : "");
-        rows->bind(std::int64_t{filter.unfinished_only});
-        rows->bind(static_cast<std::int64_t>(limit) + 1);
-        Page page;
-        std::int64_t last = 0;
-        for (;;) {
-            auto row = rows->next();
-            if (!row) return row.error();
-            if (!*row) return page;
-            if (page.promotions.size() == limit) {
-                page.next = std::to_string(last);
-                return page;
-            }
-            auto found = promotion_of(*rows);
-            if (!found) return found.error();
-            last = found->sequence;
-            page.promotions.push_back(std::move(found->promotion));
-        }
-    });
+    return state_->read<Page>(
+        [&filter](Connection& connection) { return list_promotions(connection, filter); });
 }
 
 Result<model::Promotion> Journal::promotion(const model::PromotionId& id) const {

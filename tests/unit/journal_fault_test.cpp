@@ -58,6 +58,17 @@ void check_recovered(std::unique_ptr<Journal> journal, const Folder& folder) {
     CHECK(journal->promotion("p-after"));
 }
 
+// How many descriptors this process has open on files of the folder.
+std::size_t descriptors_into(const Folder& folder) {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        std::error_code gone;  // the iterator's own
+        const auto place = std::filesystem::read_symlink(entry.path(), gone).string();
+        if (place.starts_with(folder.path.string() + "/")) ++count;
+    }
+    return count;
+}
+
 // A commit p-1, p-2, ... for each byte that arrives.
 [[noreturn]] void commit_until_killed(const Folder& folder, int acknowledged) {
     auto journal = Journal::open({folder.file()});
@@ -129,6 +140,24 @@ TEST_CASE("journal: a commit whose sync failed is not kept, however long the dis
     check_refused(*journal, "p-bad");
     syncs_fail = false;
     check_recovered(std::move(journal), folder);
+}
+
+TEST_CASE("journal: a disk that fails for long costs no descriptors") {
+    const Folder folder;
+    auto journal = opened(folder);
+    REQUIRE(journal->commit(batch("p-before")));
+    REQUIRE(journal->promotion("p-before"));
+    const auto usual = descriptors_into(folder);
+    for (int round = 0; round < 5; ++round) {
+        syncs_fail = true;
+        check_refused(*journal, "p-bad");
+        CHECK(descriptors_into(folder) <= 1);  // the lock
+        syncs_fail = false;
+        REQUIRE(journal->probe());
+        REQUIRE(journal->promotion("p-before"));
+        CHECK(descriptors_into(folder) <= usual);
+    }
+    CHECK(usual < 8);
 }
 
 TEST_CASE("journal: every acknowledged commit survives a kill at any write or sync") {

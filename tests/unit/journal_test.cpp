@@ -4,7 +4,11 @@
 
 #include <csignal>
 #include <fstream>
+#include <functional>
+#include <list>
 
+#include "journal/lists.hpp"
+#include "journal/readers.hpp"
 #include "unit/journal_fixture.hpp"
 
 using namespace promotiond;
@@ -80,6 +84,86 @@ TEST_CASE("journal: pages go on where the last one ended, newest first") {
     REQUIRE(page->promotions.size() == 1);
     CHECK(page->promotions.front().id == "p-1");
     CHECK(page->next.empty());
+}
+
+TEST_CASE("journal: every list that can be asked for is served by an index, without a sort") {
+    const Folder folder;
+    opened(folder).reset();
+    // As written by a promotiond that had no such indexes yet.
+    auto file = journal::sqlite::Connection::open(folder.file().string(),
+                                                  journal::sqlite::Connection::Access::ReadWrite);
+    REQUIRE(file);
+    for (const char* drop :
+         {"DROP INDEX promotion_by_pipeline", "DROP INDEX promotion_by_phase",
+          "DROP INDEX promotion_by_environment", "DROP INDEX promotion_unfinished"}) {
+        REQUIRE(file->run(drop));
+    }
+    const auto journal = opened(folder);
+    std::list<std::string> texts;
+    for (unsigned set = 0; set < 16; ++set) {
+        journal::Filter filter;
+        if ((set & 1) != 0) filter.pipeline = model::PipelineName{"apps", "shop"};
+        if ((set & 2) != 0) filter.environment = "prod";
+        if ((set & 4) != 0) filter.phase = Phase::Queued;
+        filter.unfinished_only = (set & 8) != 0;
+        // A connection keeps statements by the address of their text.
+        const auto& text =
+            texts.emplace_back("EXPLAIN QUERY PLAN " + journal::promotions_query(filter));
+        auto plan = file->prepared(text.c_str());
+        REQUIRE(plan);
+        while (*plan->next()) {
+            const auto step = plan->text(3);
+            INFO(text << ": " << step);
+            CHECK(step.find("SCAN") == std::string::npos);
+            CHECK(step.find("TEMP B-TREE") == std::string::npos);
+        }
+        CHECK(journal->promotions(filter));
+    }
+}
+
+TEST_CASE("journal: a list that is read slowly holds up neither another read nor a commit") {
+    const Folder folder;
+    const auto journal = opened(folder);
+    REQUIRE(journal->commit(batch_of({first(promotion("p-1"))})));
+    journal::Readers readers(folder.file().string());
+    REQUIRE_FALSE(readers.lend());
+    REQUIRE(readers.open());
+    auto slow = readers.lend();
+    REQUIRE(slow);
+    auto rows = (**slow).prepared("SELECT id FROM promotion");
+    REQUIRE(*rows->next());
+    REQUIRE(journal->commit(batch_of({first(promotion("p-2"))})));
+    auto other = readers.lend();
+    REQUIRE(other);
+    CHECK((**other).number("SELECT count(*) FROM promotion").value() == 2);
+    CHECK_FALSE(*rows->next());  // as of when it began
+}
+
+TEST_CASE("journal: its lists filter by pipeline, environment, phase and what is unfinished") {
+    const Folder folder;
+    const auto journal = opened(folder);
+    auto other = promotion("p-2");
+    other.scope = {{"apps", "till"}, "qa", ""};
+    REQUIRE(
+        journal->commit(batch_of({first(promotion("p-1")), first(other), first(promotion("p-3")),
+                                  step(promotion("p-1"), Phase::Failed)})));
+    const auto ids = [&journal](const std::function<void(journal::Filter&)>& set) {
+        journal::Filter filter;
+        set(filter);
+        std::string all;
+        for (const auto& found : journal->promotions(filter)->promotions) all += found.id + " ";
+        return all;
+    };
+    const model::PipelineName shop{"apps", "shop"};
+    CHECK(ids([](auto&) {}) == "p-3 p-2 p-1 ");
+    CHECK(ids([&](auto& f) { f.pipeline = shop; }) == "p-3 p-1 ");
+    CHECK(ids([](auto& f) { f.environment = "qa"; }) == "p-2 ");
+    CHECK(ids([](auto& f) { f.phase = Phase::Failed; }) == "p-1 ");
+    CHECK(ids([](auto& f) { f.unfinished_only = true; }) == "p-3 p-2 ");
+    CHECK(ids([&](auto& f) { f.pipeline = shop, f.unfinished_only = true; }) == "p-3 ");
+    CHECK(ids([](auto& f) { f.environment = "prod", f.phase = Phase::Failed; }) == "p-1 ");
+    CHECK(ids([](auto& f) { f.phase = Phase::Failed, f.unfinished_only = true; }).empty());
+    CHECK(ids([](auto& f) { f.environment = "prod", f.after = "3"; }) == "p-1 ");
 }
 
 TEST_CASE("journal: a second daemon is refused") {
