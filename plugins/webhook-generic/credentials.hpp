@@ -20,8 +20,8 @@ struct Credentials {
     sdk::Secret key_pem;
 };
 
-// NotFound: no such secret; Invalid: half of a pair (username/password, certificate/key), an empty
-// token, headers that are no flat YAML map; Transient: the store cannot be asked.
+// Transient: no such secret yet; Invalid: half of a pair (username/password, certificate/key), an
+// empty token, headers that are no flat YAML map; Transient: the store cannot be asked.
 [[nodiscard]] sdk::Result<Credentials> read_credentials(const std::string& secret,
                                                         const sdk::Call& call);
 

@@ -150,7 +150,8 @@ public:
     // Whether this host has a service of that id; without one its functions answer with Invalid.
     [[nodiscard]] bool supports(std::string_view service) const;
 
-    // NotFound (the message says whether secret or key is missing), Transient, Invalid.
+    // NotFound: the secret has no such key. Transient: there is no such secret yet, or the store
+    // cannot be asked. Invalid: not a valid name.
     [[nodiscard]] Result<Secret> secret(std::string_view name, std::string_view key) const;
     // As secret(), but a missing key is no error.
     [[nodiscard]] Result<std::optional<Secret>> optional_secret(std::string_view name,

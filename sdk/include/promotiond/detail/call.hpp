@@ -183,9 +183,10 @@ inline Result<std::optional<Secret>> Call::optional_secret(std::string_view name
             return std::optional<Secret>{std::move(received.bytes)};
         case PROMOTIOND_SECRET_NO_KEY: return std::optional<Secret>{};
         case PROMOTIOND_SECRET_NO_SECRET:
-            return failed(ErrorKind::NotFound,
+            // A secret often comes seconds after the Pipeline that names it.
+            return failed(ErrorKind::Transient,
                           "there is none of that name in the namespace of the "
-                          "pipeline");
+                          "pipeline yet; create it, it is looked for again");
         case PROMOTIOND_SECRET_UNAVAILABLE:
             return failed(ErrorKind::Transient, "the store cannot be asked now");
         case PROMOTIOND_SECRET_INVALID:
