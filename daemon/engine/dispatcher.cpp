@@ -209,7 +209,11 @@ void Engine::State::stage_promoted(Turn& turn, model::Promotion promotion,
             promotion.phase = Phase::Queued;
             promotion.reason = "the call was cancelled: " + answer.message;
             promotion.not_before = promotion.updated;
-            if (!cancel_calls_) promotion.not_before += backoff(promotion.attempt, answer);
+            if (!cancel_calls_) {
+                promotion.not_before += backoff(promotion.attempt, answer);
+            } else if (promotion.attempt > 0) {
+                promotion.attempt -= 1;  // a stop of the daemon is not the promotion's failure
+            }
             break;
     }
     turn.stage.move(std::move(promotion), "strategy");

@@ -58,7 +58,8 @@ Result<void> Engine::State::load() {
                     continue;
                 }
                 promotion.phase = model::Phase::Queued;
-                promotion.reason = "the daemon stopped while it ran";
+                promotion.reason = "the daemon stopped while it ran; that try does not count";
+                if (promotion.attempt > 0) promotion.attempt -= 1;
                 promotion.updated = promotion.not_before = clock.now();
                 turn.stage.move(std::move(promotion), "daemon");
             }
@@ -94,9 +95,7 @@ std::optional<SteadyTime> Engine::State::next_wake() const {
     sooner(checkpoint_);
     sooner(unannounced_.next());
     if (!calls_cancelled_) sooner(cancel_calls_);
-    for (const auto& [id, waiting] : waiters_) {
-        for (const auto& waiter : waiting) sooner(waiter.deadline);
-    }
+    for (const auto& waiter : waiters_) sooner(waiter.deadline);
     return next;
 }
 
@@ -265,8 +264,9 @@ void Engine::cancel(const model::PromotionId& id, const std::string& actor, OnPr
     if (refused) done(*refused);
 }
 
-void Engine::when_settled(const model::PromotionId& id, SteadyTime deadline, OnPromotion done) {
-    auto refused = state_->post(WaitSignal{id, deadline, done}, true);
+void Engine::when_settled(std::vector<model::PromotionId> ids, SteadyTime deadline,
+                          OnSettled done) {
+    auto refused = state_->post(WaitSignal{std::move(ids), deadline, done}, true);
     if (refused) done(*refused);
 }
 
@@ -309,6 +309,10 @@ Result<strategy::Answer> Engine::plan(const model::PipelineName& pipeline,
 }
 
 std::shared_ptr<const Snapshot> Engine::snapshot() const { return state_->views.snapshot(); }
+
+PipelineView Engine::view(const model::PipelineName& pipeline) const {
+    return state_->views.view(pipeline);
+}
 
 std::vector<decision::Why> Engine::why(const model::PipelineName& pipeline) const {
     const auto view = state_->views.view(pipeline);

@@ -76,8 +76,8 @@ struct Options {
 
 class Engine {
 public:
-    // Loads the journal; anything that was Running goes back to Queued with its attempt counted.
-    // Work begins with start().
+    // Loads the journal; anything that was Running goes back to Queued, and the try that was cut
+    // off does not count: restarts alone fail nothing. Work begins with start().
     [[nodiscard]] static Result<std::unique_ptr<Engine>> open(Options options,
                                                               journal::Journal& journal,
                                                               strategy::Strategies& strategies,
@@ -127,10 +127,11 @@ public:
     void retry(const model::PromotionId& id, const std::string& actor, OnPromotion done);
     void cancel(const model::PromotionId& id, const std::string& actor, OnPromotion done);
 
-    // Calls once when the promotion has come to a location or a phase past Queued and Running
-    // (Pending, Succeeded, Failed, ...), when the time is up, or when the engine stops, with its
-    // state then. NotFound if there is none of that id.
-    void when_settled(const model::PromotionId& id, SteadyTime deadline, OnPromotion done);
+    // Calls once when every one of the promotions has come to a location or a phase past Queued and
+    // Running (Pending, Succeeded, Failed, ...), when the time is up, or when the engine stops,
+    // with their states then, in the order of the ids. NotFound if there is none of an id.
+    using OnSettled = std::function<void(Result<std::vector<model::Promotion>>)>;
+    void when_settled(std::vector<model::PromotionId> ids, SteadyTime deadline, OnSettled done);
 
     // What carrying a revision to an environment would do, without effects; blocks while the
     // strategy works it out.
@@ -140,6 +141,8 @@ public:
                                                 const std::string& revision, std::stop_token stop);
 
     [[nodiscard]] std::shared_ptr<const Snapshot> snapshot() const;
+    // One Pipeline of it, at a cost that does not grow with their number.
+    [[nodiscard]] PipelineView view(const model::PipelineName& pipeline) const;
     [[nodiscard]] std::vector<decision::Why> why(const model::PipelineName& pipeline) const;
     [[nodiscard]] const journal::Journal& journal() const;  // for its readers
 

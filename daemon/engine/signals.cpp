@@ -43,6 +43,16 @@ std::function<void(const Error*)> answer_with(Done done, Value value) {
     };
 }
 
+// What memory does not hold any more has settled long ago.
+bool settled(const Stage& stage, const Waiter& waiter) {
+    return std::all_of(
+        waiter.promotions.begin(), waiter.promotions.end(), [&stage](const auto& waited) {
+            const auto* current = stage.find(waited.first, waited.second);
+            return current == nullptr || !current->location.empty() ||
+                   (current->phase != Phase::Queued && current->phase != Phase::Running);
+        });
+}
+
 }  // namespace
 
 void Engine::State::handle(Turn& turn, const EventSignal& signal) {
@@ -219,9 +229,13 @@ void Engine::State::handle(Turn& turn, const CommandSignal& signal) {
 }
 
 void Engine::State::handle(Turn& turn, WaitSignal& signal) {
-    auto found = known(turn.stage, signal.id);
-    if (!found) return signal.done(found.error());
-    waiters_[signal.id].push_back({signal.deadline, std::move(signal.done)});
+    Waiter waiter{{}, signal.deadline, std::move(signal.done)};
+    for (auto& id : signal.ids) {
+        auto found = known(turn.stage, id);
+        if (!found) return waiter.done(found.error());
+        waiter.promotions.emplace_back(std::move(found->scope), std::move(id));
+    }
+    waiters_.push_back(std::move(waiter));
 }
 
 void Engine::State::handle(Turn& turn, PipelinesSignal& signal) {
@@ -249,21 +263,25 @@ void Engine::State::handle(Turn& turn, OutcomeSignal& signal) {
 }
 
 void Engine::State::answer_waiters(SteadyTime now) {
-    std::vector<std::pair<OnPromotion, Result<model::Promotion>>> ready;
     const Stage stage(views);
-    for (auto entry = waiters_.begin(); entry != waiters_.end();) {
-        auto& [id, waiting] = *entry;
-        auto current = known(stage, id);
-        const bool settled = !current || !current->location.empty() ||
-                             (current->phase != Phase::Queued && current->phase != Phase::Running);
-        std::erase_if(waiting, [&](Waiter& waiter) {
-            if (!settled && waiter.deadline > now) return false;
-            ready.emplace_back(std::move(waiter.done), current);
-            return true;
-        });
-        entry = waiting.empty() ? waiters_.erase(entry) : std::next(entry);
+    std::vector<Waiter> ready;
+    std::erase_if(waiters_, [&](Waiter& waiter) {
+        if (waiter.deadline > now && !settled(stage, waiter)) return false;
+        ready.push_back(std::move(waiter));
+        return true;
+    });
+    for (auto& waiter : ready) {
+        Result<std::vector<model::Promotion>> all{std::vector<model::Promotion>{}};
+        for (const auto& [scope, id] : waiter.promotions) {
+            auto found = known(stage, id);
+            if (!found) {
+                all = found.error();
+                break;
+            }
+            all->push_back(std::move(*found));
+        }
+        waiter.done(std::move(all));
     }
-    for (auto& [done, result] : ready) done(std::move(result));
 }
 
 // Whole new set: problems anew, and what waited for a Pipeline goes on.

@@ -42,9 +42,9 @@ struct CommandSignal {
     Engine::OnPromotion done;
 };
 struct WaitSignal {
-    model::PromotionId id;
+    std::vector<model::PromotionId> ids;
     SteadyTime deadline;
-    Engine::OnPromotion done;
+    Engine::OnSettled done;
 };
 struct PipelinesSignal {
     platform::Pipelines pipelines;
@@ -71,6 +71,12 @@ struct Call {
 struct Returned {
     Slot slot;
     strategy::Answer answer;
+};
+// Somebody who wants to hear when all of these have settled.
+struct Waiter {
+    std::vector<std::pair<model::Scope, model::PromotionId>> promotions;
+    SteadyTime deadline;
+    Engine::OnSettled done;
 };
 // What to launch once the batch is durable.
 struct Launch {
@@ -158,7 +164,7 @@ private:
     void add_due(Turn& turn, const decision::Due& due);
     [[nodiscard]] Result<bool> left_unapproved(const Stage& stage,
                                                const model::PromotionId& id) const;
-    // Those whose promotion has settled, or whose time is up by then.
+    // Those whose promotions have all settled, or whose time is up by then.
     void answer_waiters(SteadyTime now);
 
     // dispatcher.cpp
@@ -197,11 +203,7 @@ private:
     CallNumber last_call_ = 0;
     std::vector<model::Observation> unheeded_;  // seen while the journal took no writes
     std::vector<Returned> unwritten_;  // said by strategies while the journal took no writes
-    struct Waiter {
-        SteadyTime deadline;
-        OnPromotion done;
-    };
-    std::map<model::PromotionId, std::vector<Waiter>> waiters_;
+    std::vector<Waiter> waiters_;
     Unannounced unannounced_;
     std::minstd_rand random_{20211};
     Meters meters_;

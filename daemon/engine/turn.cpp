@@ -214,12 +214,13 @@ bool Engine::State::believe_journal(const model::Promotion& touched) {
 void Engine::State::tell(const model::Transition& transition, const model::Promotion& promotion) {
     meters_.enter(promotion, transition.from);
     const bool failed = transition.to == Phase::Failed;
+    const auto level = failed ? log::Level::Warn : log::Level::Info;
     if (failed || transition.to == Phase::Succeeded) {
         const std::chrono::duration<double> took = promotion.updated - promotion.created;
         meters_.seconds.observe(took.count());
     }
-    log::write(failed ? log::Level::Warn : log::Level::Info,
-               transition.from ? "PROMO-3001" : "PROMO-1001",
+    if (!log::enabled(level)) return;
+    log::write(level, transition.from ? "PROMO-3001" : "PROMO-1001",
                transition.from ? "promotion moved" : "promotion decided",
                {{"promotion", promotion.id},
                 {"pipeline", promotion.scope.pipeline.text()},

@@ -25,14 +25,17 @@ public:
                        engine::Engine::OnPromotion done) = 0;
     virtual void cancel(const model::PromotionId& id, const std::string& actor,
                         engine::Engine::OnPromotion done) = 0;
-    virtual void when_settled(const model::PromotionId& id, SteadyTime deadline,
-                              engine::Engine::OnPromotion done) = 0;
+    virtual void when_settled(std::vector<model::PromotionId> ids, SteadyTime deadline,
+                              engine::Engine::OnSettled done) = 0;
 };
 
 class Views {
 public:
     virtual ~Views() = default;
     [[nodiscard]] virtual std::shared_ptr<const engine::Snapshot> snapshot() const = 0;
+    // Null if there is none; for each request, however many Pipelines there are.
+    [[nodiscard]] virtual std::shared_ptr<const model::Pipeline> pipeline(
+        const model::PipelineName& name) const = 0;
     [[nodiscard]] virtual std::vector<decision::Why> why(const model::PipelineName& pipeline) = 0;
     [[nodiscard]] virtual Result<void> ready() const = 0;
     // May block on the disk.

@@ -25,9 +25,9 @@ public:
                 Engine::OnPromotion done) override {
         engine_.cancel(id, actor, std::move(done));
     }
-    void when_settled(const model::PromotionId& id, SteadyTime deadline,
-                      Engine::OnPromotion done) override {
-        engine_.when_settled(id, deadline, std::move(done));
+    void when_settled(std::vector<model::PromotionId> ids, SteadyTime deadline,
+                      Engine::OnSettled done) override {
+        engine_.when_settled(std::move(ids), deadline, std::move(done));
     }
 
 private:
@@ -39,6 +39,10 @@ public:
     EngineViews(Engine& engine, const strategy::Strategies& strategies)
         : engine_(engine), strategies_(strategies) {}
     std::shared_ptr<const engine::Snapshot> snapshot() const override { return engine_.snapshot(); }
+    std::shared_ptr<const model::Pipeline> pipeline(
+        const model::PipelineName& name) const override {
+        return engine_.view(name).pipeline;
+    }
     std::vector<decision::Why> why(const model::PipelineName& pipeline) override {
         return engine_.why(pipeline);
     }

@@ -42,12 +42,6 @@ std::string secret_for(const model::Pipeline& pipeline, std::size_t into) {
     return {};
 }
 
-std::shared_ptr<const model::Pipeline> pipeline_in(const engine::Snapshot& snapshot,
-                                                   const model::PipelineName& name) {
-    const auto found = snapshot.pipelines.find(name);
-    return found == snapshot.pipelines.end() ? nullptr : found->second.pipeline;
-}
-
 Result<Secret> signing_key(platform::SecretStore& secrets, const std::string& ns,
                            const std::string& name) {
     auto key = secrets.get(ns, name, "hmac-key");
@@ -86,6 +80,31 @@ void refuse_signal(Exchange& exchange, const Error& error) {
                        {{"request", exchange.request.request_id}, {"reason", error.message}});
             return exchange.refuse(500, kPromotingFailed, "failed");
     }
+}
+
+bool carried_out(const model::Promotion& promotion) {
+    return !promotion.location.empty() || promotion.phase == model::Phase::Succeeded ||
+           promotion.phase == model::Phase::Pending;
+}
+
+// To who waited: what became of all promotions of the signal, in pipeline-controller's one answer.
+void settled_answer(Exchange& exchange, const engine::Accepted& accepted,
+                    const std::vector<model::Promotion>& promotions) {
+    const auto failed = [](const auto& each) { return each.phase == model::Phase::Failed; };
+    if (std::any_of(promotions.begin(), promotions.end(), failed)) {
+        return exchange.refuse(500, kPromotingFailed);
+    }
+    if (!std::all_of(promotions.begin(), promotions.end(), carried_out)) {
+        return exchange.answer(accepted_response(accepted));
+    }
+    const auto located =
+        std::find_if(promotions.begin(), promotions.end(),
+                     [](const auto& promotion) { return !promotion.location.empty(); });
+    if (located == promotions.end()) return exchange.answer({.status = 204});
+    Response created;
+    created.status = 201;
+    created.headers.emplace_back("Location", located->location);
+    exchange.answer(std::move(created));
 }
 
 }  // namespace
@@ -144,8 +163,7 @@ void Intake::event(const ExchangePtr& exchange) const {
     const auto waiting = waiting_for(exchange->target);
     if (!waiting) return exchange->refuse(400, waiting.error().message, "malformed");
 
-    const auto snapshot = core_.views.snapshot();
-    const auto pipeline = pipeline_in(*snapshot, received.pipeline);
+    const auto pipeline = core_.views.pipeline(received.pipeline);
     std::string secret;
     if (pipeline) {
         const std::size_t at = pipeline->index_of(received.environment);
@@ -181,7 +199,7 @@ void Intake::approval(const ExchangePtr& exchange) const {
     approval.actor = exchange->request.actor.empty() ? "approval:" + exchange->request.client
                                                      : "operator:" + exchange->request.actor;
     if (exchange->request.actor.empty()) {
-        const auto pipeline = pipeline_in(*core_.views.snapshot(), name);
+        const auto pipeline = core_.views.pipeline(name);
         const std::string secret =
             pipeline ? secret_for(*pipeline, pipeline->index_of(approval.environment))
                      : std::string();
@@ -211,25 +229,12 @@ engine::Engine::OnAccepted Intake::completion(const ExchangePtr& exchange, Waiti
 void Intake::settle(const ExchangePtr& exchange, const engine::Accepted& accepted,
                     std::chrono::milliseconds most) const {
     const auto deadline = core_.clock.steady_now() + most;
-    core_.commands.when_settled(
-        accepted.promotions.front(), deadline,
-        [exchange, accepted](Result<model::Promotion> result) {
-            if (!result) return exchange->answer(accepted_response(accepted));
-            const model::Promotion& promotion = *result;
-            if (promotion.phase == model::Phase::Failed) {
-                return exchange->refuse(500, kPromotingFailed);
-            }
-            if (!promotion.location.empty()) {
-                Response created;
-                created.status = 201;
-                created.headers.emplace_back("Location", promotion.location);
-                return exchange->answer(std::move(created));
-            }
-            const bool carried_out = promotion.phase == model::Phase::Succeeded ||
-                                     promotion.phase == model::Phase::Pending;
-            if (carried_out) return exchange->answer({.status = 204});
-            exchange->answer(accepted_response(accepted));
-        });
+    core_.commands.when_settled(accepted.promotions, deadline,
+                                [exchange, accepted](Result<std::vector<model::Promotion>> result) {
+                                    if (!result)
+                                        return exchange->answer(accepted_response(accepted));
+                                    settled_answer(*exchange, accepted, *result);
+                                });
 }
 
 }  // namespace promotiond::http

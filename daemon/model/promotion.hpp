@@ -111,8 +111,8 @@ struct Promotion {
     Phase phase = Phase::Queued;
     std::string reason;    // why it is in this phase, for people
     std::string strategy;  // key under spec.promotion at decision time
-    // Who caused it: "event" or "event:<controller>"; once approved, who approved it:
-    // "approval:<peer>", "operator:<name>".
+    // Who caused it: "event", "event:<controller>" or "observation"; once approved, who approved
+    // it: "approval:<peer>", "operator:<name>".
     std::string actor;
     std::string event;          // JSON of the event that caused it
     std::uint32_t attempt = 0;  // tries so far
@@ -127,7 +127,7 @@ struct Promotion {
 
 // True if a person let it go.
 [[nodiscard]] inline bool approved(const Promotion& promotion) {
-    return !promotion.actor.starts_with("event");
+    return promotion.actor.starts_with("approval:") || promotion.actor.starts_with("operator:");
 }
 
 // One step in a promotion's life, as kept for ever.

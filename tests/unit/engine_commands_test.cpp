@@ -159,14 +159,35 @@ TEST_CASE("engine: who waits hears when the promotion has come somewhere") {
     house.start();
     const auto id = house.promote("1.0.0");
     REQUIRE(house.carrier->was_called(1));
-    Awaited<model::Promotion> answer;
-    house.engine->when_settled(id, SteadyTime::max(), answer.callback());
+    Awaited<std::vector<model::Promotion>> answer;
+    house.engine->when_settled({id}, SteadyTime::max(), answer.callback());
     REQUIRE(house.engine->ready());
     CHECK(answer.future.wait_for(milliseconds{0}) == std::future_status::timeout);
     house.carrier->let_go();
     const auto settled = answer.get();
     REQUIRE(settled);
-    CHECK(settled->location == "https://forge/1");
+    CHECK(settled->at(0).location == "https://forge/1");
+}
+
+TEST_CASE("engine: who waits for several promotions hears when the last of them has settled") {
+    House house;
+    house.carrier->one_lane = false;
+    house.carrier->hold = true;
+    house.pipeline.environments[1].targets = {{"eu", {}}, {"us", {}}};
+    house.pipeline.environments[1].per = model::Per::Target;
+    house.start();
+    const auto accepted = house.send("1.0.0");
+    REQUIRE(accepted->promotions.size() == 2);
+    REQUIRE(house.carrier->was_called(2));
+    Awaited<std::vector<model::Promotion>> answer;
+    house.engine->when_settled(accepted->promotions, SteadyTime::max(), answer.callback());
+    REQUIRE(cancel(house, accepted->promotions[0]));
+    CHECK(answer.future.wait_for(milliseconds{0}) == std::future_status::timeout);
+    house.carrier->let_go();
+    const auto settled = answer.get();
+    REQUIRE(settled->size() == 2);
+    CHECK(settled->at(0).phase == Phase::Cancelled);
+    CHECK(settled->at(1).phase == Phase::Succeeded);
 }
 
 TEST_CASE("engine: who waits hears when the time is up, and when there is no such promotion") {
@@ -176,15 +197,15 @@ TEST_CASE("engine: who waits hears when the time is up, and when there is no suc
     house.start();
     const auto id = house.promote("1.0.0");
     REQUIRE(house.carrier->was_called(1));
-    Awaited<model::Promotion> late;
-    house.engine->when_settled(id, house.hands.steady_now() + std::chrono::seconds{20},
+    Awaited<std::vector<model::Promotion>> late;
+    house.engine->when_settled({id}, house.hands.steady_now() + std::chrono::seconds{20},
                                late.callback());
     REQUIRE(house.send("1.0.0"));
     CHECK(late.future.wait_for(milliseconds{0}) == std::future_status::timeout);
     house.pass(std::chrono::seconds{20});
-    CHECK(late.get()->phase == Phase::Running);
-    Awaited<model::Promotion> none;
-    house.engine->when_settled("p-none", SteadyTime::max(), none.callback());
+    CHECK(late.get()->at(0).phase == Phase::Running);
+    Awaited<std::vector<model::Promotion>> none;
+    house.engine->when_settled({"p-none"}, SteadyTime::max(), none.callback());
     CHECK(none.get().error().kind == ErrorKind::NotFound);
 }
 

@@ -74,6 +74,29 @@ TEST_CASE("engine: what a stop cut off goes on after the next start") {
     CHECK(house.comes_to(accepted->promotions[0], Phase::Succeeded));
 }
 
+TEST_CASE("engine: restarts alone never use up a promotion's tries, however they come about") {
+    House house;  // with 3 tries
+    house.carrier->hold = true;
+    house.start();
+    const auto id = house.promote("1.0.0");
+    for (int restart = 1; restart <= 5; ++restart) {
+        REQUIRE(house.carrier->was_called(restart));
+        house.close();
+        house.open();
+        CHECK(house.journal->promotion(id)->attempt == 0);
+        // Every other time as a kill leaves it.
+        if (restart % 2 == 0) {
+            house.close();
+            house.sql("UPDATE promotion SET phase='Running', attempt=1");
+            house.open();
+            CHECK(house.journal->promotion(id)->attempt == 0);
+        }
+        house.start();
+    }
+    house.carrier->let_go();
+    CHECK(house.comes_to(id, Phase::Succeeded));
+}
+
 TEST_CASE("engine: with per: target each target has a promotion of its own, at the same time") {
     House house;
     house.pipeline.environments[1].targets = {{"east", {}}, {"west", {}}};

@@ -149,10 +149,10 @@ TEST_CASE("engine: its end leaves no signal and nobody who waits without an answ
         house.start();
         const auto id = house.promote("1.0.0");
         REQUIRE(house.carrier->was_called(1));
-        Awaited<model::Promotion> waiting;
-        house.engine->when_settled(id, SteadyTime::max(), waiting.callback());
+        Awaited<std::vector<model::Promotion>> waiting;
+        house.engine->when_settled({id}, SteadyTime::max(), waiting.callback());
         house.engine->stop(milliseconds{0});
-        CHECK(waiting.get()->phase == Phase::Queued);
+        CHECK(waiting.get()->at(0).phase == Phase::Queued);
     }
     CHECK(house.send("2.0.0").error().kind == ErrorKind::Transient);
 }

@@ -176,6 +176,26 @@ TEST_CASE("http: held and ignored events are 202 without a location, never 204")
     }
 }
 
+TEST_CASE("http: who waits for several promotions of one event waits for all of them") {
+    Running daemon;
+    daemon.core.accepted->promotions = {"p-1", "p-2"};
+    auto& first = *daemon.core.settled;
+    auto& second = daemon.core.second;
+    second.id = "p-2";
+    first.phase = model::Phase::Succeeded;
+    second.phase = model::Phase::Running;
+    CHECK(daemon.ask(signed_event("?wait=20s")).status == 202);
+    second.phase = model::Phase::Pending;
+    CHECK(daemon.ask(signed_event("?wait=20s")).status == 204);
+    second.location = "https://forge/pull/8";
+    CHECK(daemon.ask(signed_event("?wait=20s")).header("Location") == "https://forge/pull/8");
+    first.location = "https://forge/pull/7";
+    CHECK(daemon.ask(signed_event("?wait=20s")).header("Location") == "https://forge/pull/7");
+    second.location.clear();
+    second.phase = model::Phase::Failed;
+    CHECK(daemon.ask(signed_event("?wait=20s")).status == 500);
+}
+
 TEST_CASE("http: who waits gets the location, as pipeline-controller gave it") {
     Running daemon;
     daemon.core.settled->location = "https://forge/pull/7";

@@ -83,14 +83,22 @@ public:
         last_actor = actor;
         done(settled);
     }
-    void when_settled(const model::PromotionId&, SteadyTime deadline,
-                      Engine::OnPromotion done) override {
+    void when_settled(std::vector<model::PromotionId> ids, SteadyTime deadline,
+                      Engine::OnSettled done) override {
         settle_deadline = deadline;
-        done(settled);
+        std::vector<model::Promotion> all;
+        for (const auto& id : ids) all.push_back(id == second.id ? second : *settled);
+        done(std::move(all));
     }
     std::shared_ptr<const engine::Snapshot> snapshot() const override {
         const std::lock_guard lock(mutex);
         return state;
+    }
+    std::shared_ptr<const model::Pipeline> pipeline(
+        const model::PipelineName& name) const override {
+        const std::lock_guard lock(mutex);
+        const auto found = state->pipelines.find(name);
+        return found == state->pipelines.end() ? nullptr : found->second.pipeline;
     }
     std::vector<decision::Why> why(const model::PipelineName&) override {
         return {{.environment = "prod",
@@ -159,6 +167,7 @@ public:
     Result<engine::Accepted> accepted = engine::Accepted{
         decision::Verdict::Promote, {{"runs-successfully", "dev runs it"}}, {"p-1"}, false};
     Result<model::Promotion> settled = model::Promotion{};
+    model::Promotion second;  // settled with it, when its id is accepted too
     journal::Filter last_filter;
     std::string last_actor;
     SteadyTime settle_deadline{};
