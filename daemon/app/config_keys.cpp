@@ -154,6 +154,7 @@ std::vector<Key> other_keys() {
         text("platform.kubernetes.selector", KUBERNETES(selector)),
         texts("platform.kubernetes.execAllowed", KUBERNETES(exec_allowed)),
         path("journal.path", MEMBER(journal)),
+        duration("journal.retention", 0ms, 24h * 36'500, MEMBER(engine.retention)),
         path("cache.directory", MEMBER(cache)),
         path("strategies.directory", MEMBER(strategies.directory)),
         {"strategies.settings", Shape::Map, settings_into},

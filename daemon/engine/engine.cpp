@@ -15,6 +15,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kStuckTurn{30'000};
 // No sleep is longer while something is owed: the age of the oldest promotion is told anew.
 constexpr milliseconds kLookAround{60'000};
+constexpr std::size_t kSweptAtOnce = 200;
+constexpr milliseconds kSweepPause{1'000};
+constexpr milliseconds kSweepEvery{3'600'000};
 constexpr int kLastTries = 3;  // commits that may fail while stopping
 
 Error stopping_error() {
@@ -68,6 +71,7 @@ Result<void> Engine::State::load() {
     if (auto written = journal.commit(turn.stage.batch()); !written) return written;
     settle(turn);
     meters_.look_at(clock.now());
+    if (options.retention.count() > 0) sweep_ = clock.steady_now() + kSweepPause;
     return {};
 }
 
@@ -93,6 +97,7 @@ std::optional<SteadyTime> Engine::State::next_wake() const {
     sooner(retry_commit_);
     if (meters_.any_unfinished()) sooner(clock.steady_now() + kLookAround);
     sooner(checkpoint_);
+    sooner(sweep_);
     sooner(unannounced_.next());
     if (!calls_cancelled_) sooner(cancel_calls_);
     for (const auto& waiter : waiters_) sooner(waiter.deadline);
@@ -143,6 +148,7 @@ void Engine::State::run() {
         }
         take_turn(std::exchange(taken, {}));
         if (checkpoint_ && *checkpoint_ <= now) idle();
+        if (sweep_ && *sweep_ <= now) sweep();
     }
     workers_.join();
     answer_waiters(SteadyTime::max());
@@ -175,6 +181,27 @@ void Engine::State::idle() {
         log::warn("PROMO-2004", "the journal's log could not be moved into the main file",
                   {{"err", moved.error().message}});
     }
+}
+
+// Retention, a little at a time and only when nobody waits.
+void Engine::State::sweep() {
+    {
+        const std::lock_guard held(mutex);
+        if (!inbox.empty() || stopping) return;
+    }
+    const SteadyTime now = clock.steady_now();
+    auto swept = journal.sweep(clock.now() - options.retention, swept_, kSweptAtOnce);
+    if (!swept) {
+        sweep_ = now + kSweepEvery;
+        log::warn("PROMO-2007", "old promotions could not be removed from the journal",
+                  {{"err", swept.error().message}});
+        return;
+    }
+    swept_ = swept->done ? 0 : swept->after;
+    sweep_ = now + (swept->done ? kSweepEvery : kSweepPause);
+    if (swept->removed > 0) checkpoint_ = now + kSweepPause;
+    log::debug("PROMO-2008", "old promotions and events were removed from the journal",
+               {{"rows", std::to_string(swept->removed)}});
 }
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}

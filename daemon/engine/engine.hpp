@@ -72,6 +72,9 @@ struct Options {
     std::chrono::milliseconds event_expected{
         60'000};  // after a change was seen; else it was missed
     std::chrono::milliseconds retry_after_most{3'600'000};  // a longer Retry-After is cut to this
+    // Settled promotions and events older than this are removed when there is nothing else to do;
+    // the newest of each scope stay. 0 = never.
+    std::chrono::milliseconds retention{std::chrono::hours{24 * 90}};
 };
 
 class Engine {

@@ -120,8 +120,18 @@ Result<std::optional<model::Promotion>> Engine::State::forgotten(
             newest = std::move(*found);
             continue;
         }
-        if (found.error().kind == ErrorKind::NotFound) return newest;
-        return found.error();
+        if (found.error().kind != ErrorKind::NotFound) return found.error();
+        const auto id = model::promotion_id(scope, revision, ordinal);
+        const auto removed = journal.removed(id);
+        if (!removed) return removed.error();
+        if (!*removed) return newest;
+        // All that is still known of it.
+        newest.emplace();
+        newest->id = id;
+        newest->scope = scope;
+        newest->revision = revision;
+        newest->ordinal = ordinal;
+        newest->phase = Phase::Superseded;
     }
 }
 

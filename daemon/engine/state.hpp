@@ -184,6 +184,7 @@ private:
     [[nodiscard]] std::optional<SteadyTime> next_wake() const;
     [[nodiscard]] bool drained();
     void idle();
+    void sweep();
 
     // turn.cpp
     void take_turn(std::deque<Signal> signals);
@@ -209,6 +210,8 @@ private:
     Meters meters_;
     std::optional<SteadyTime> retry_commit_;
     std::optional<SteadyTime> checkpoint_;
+    std::optional<SteadyTime> sweep_;         // none: nothing is ever removed
+    std::int64_t swept_ = 0;                  // how far, in the journal's order
     std::optional<SteadyTime> cancel_calls_;  // end of the grace, while stopping
     bool calls_cancelled_ = false;
     int last_tries_ = 0;

@@ -7,6 +7,7 @@
 #include "journal/files.hpp"
 #include "journal/lists.hpp"
 #include "journal/readers.hpp"
+#include "journal/retention.hpp"
 #include "journal/rows.hpp"
 #include "journal/sqlite.hpp"
 
@@ -14,9 +15,6 @@ namespace promotiond::journal {
 namespace {
 
 using sqlite::Connection;
-
-// How many promotions of a scope load() gives; see model/history.hpp.
-constexpr std::int64_t kNewestOfScope = 32;
 
 // What the kernel kept is unknown after these: nothing of the open file is believed any more.
 bool distrust(int code) {
@@ -176,6 +174,27 @@ Result<void> Journal::check(const Options& options) {
 Result<void> Journal::commit(const Batch& batch) {
     if (batch.empty()) return {};
     return state_->commit([&batch](Connection& connection) { return write(connection, batch); });
+}
+
+Result<Sweep> Journal::sweep(WallTime before, std::int64_t after, std::size_t most) {
+    Sweep swept;
+    auto done = state_->commit([&](Connection& connection) -> Result<void> {
+        auto made = journal::sweep(connection, before, after, most);
+        if (!made) return made.error();
+        swept = *made;
+        return {};
+    });
+    if (!done) return done.error();
+    return swept;
+}
+
+Result<bool> Journal::removed(const model::PromotionId& id) const {
+    return state_->read<bool>([&id](Connection& connection) -> Result<bool> {
+        auto row = connection.prepared("SELECT 1 FROM removed WHERE id=?");
+        if (!row) return row.error();
+        row->bind(id);
+        return row->next();
+    });
 }
 
 Result<void> Journal::probe() {

@@ -64,6 +64,16 @@ struct Page {
     std::string next;                          // empty = no more
 };
 
+// How many promotions of a scope load() gives, and retention never removes; see model/history.hpp.
+inline constexpr std::int64_t kNewestOfScope = 32;
+
+// How far retention came.
+struct Sweep {
+    std::int64_t after = 0;   // where the next one goes on
+    std::size_t removed = 0;  // rows
+    bool done = true;         // nothing older is left to look at
+};
+
 class Journal {
 public:
     struct Options {
@@ -89,6 +99,14 @@ public:
     [[nodiscard]] Result<void> commit(const Batch& batch);
     // Commits something without meaning: does the disk take writes again? As commit().
     [[nodiscard]] Result<void> probe();
+
+    // One small step of retention, as one commit: looks at the next `most` promotions after the
+    // place that the last step came to (0: from the oldest), and removes what has settled and was
+    // last touched before the time, with its transitions; and as many of the events received before
+    // it. What is unfinished and the newest 32 of each scope stay. Errors as commit().
+    [[nodiscard]] Result<Sweep> sweep(WallTime before, std::int64_t after, std::size_t most);
+    // True if sweep() removed a promotion of that id.
+    [[nodiscard]] Result<bool> removed(const model::PromotionId& id) const;
 
     // Everything the engine needs to go on: per Pipeline the evidence and the newest promotions of
     // each scope.

@@ -58,6 +58,25 @@ TEST_CASE("engine: going back to a revision of long ago is a promotion with an i
     CHECK(house.comes_to(again->promotions[0], Phase::Succeeded));
 }
 
+TEST_CASE("engine: going back to a revision that retention removed still gets an id of its own") {
+    House house;
+    house.manual = true;
+    house.start();
+    const auto first = house.promote("0.0.0");
+    for (int i = 1; i <= 40; ++i) {
+        REQUIRE(house.comes_to(house.promote("1.0." + std::to_string(i)), Phase::Succeeded));
+    }
+    house.hands.advance(std::chrono::hours{24 * 91});
+    REQUIRE(house.soon([&] {
+        house.pass(std::chrono::seconds{1});
+        return house.journal->removed(first).value();
+    }));
+    CHECK(house.journal->promotion(first).error().kind == ErrorKind::NotFound);
+    const auto again = house.promote("0.0.0");
+    CHECK(again != first);
+    CHECK(house.journal->promotion(again)->ordinal == 1);
+}
+
 TEST_CASE("engine: a target that is far behind does not bring a revision of long ago back") {
     LongPast house;
     const auto behind = house.send("1.0.0", "lab");

@@ -166,6 +166,44 @@ TEST_CASE("journal: its lists filter by pipeline, environment, phase and what is
     CHECK(ids([](auto& f) { f.environment = "prod", f.after = "3"; }) == "p-1 ");
 }
 
+TEST_CASE("journal: retention removes what settled long ago, never the newest or the unfinished") {
+    const Folder folder;
+    const auto journal = opened(folder);
+    Batch batch;
+    for (int i = 0; i < 40; ++i) {
+        auto made = promotion("p-" + std::to_string(i));
+        batch.steps.push_back(first(made));
+        if (i != 3) batch.steps.push_back(step(made, Phase::Failed));
+    }
+    auto other = promotion("p-other");
+    other.scope.environment = "qa";
+    batch.steps.push_back(first(other));
+    batch.steps.push_back(step(other, Phase::Cancelled));
+    batch.events.push_back({});
+    REQUIRE(journal->commit(batch));
+    const WallTime long_after{std::chrono::hours{1}};
+
+    CHECK(journal->sweep(WallTime{}, 0, 10)->removed == 0);
+    journal::Sweep swept;
+    int sweeps = 0;
+    do {
+        swept = journal->sweep(long_after, swept.after, 10).value();
+        ++sweeps;
+    } while (!swept.done);
+    CHECK(sweeps > 3);
+    CHECK(journal->promotion("p-other"));
+    CHECK(journal->promotion("p-3"));
+    CHECK(journal->events({}, 10)->empty());
+    for (int i = 0; i < 40; ++i) {
+        const auto id = "p-" + std::to_string(i);
+        const bool stays = i == 3 || i >= 8;
+        CHECK(journal->promotion(id).has_value() == stays);
+        CHECK(*journal->removed(id) == !stays);
+        CHECK(journal->transitions(id)->empty() == !stays);
+    }
+    CHECK(journal->load()->front().second.latest("prod", "")->id == "p-39");
+}
+
 TEST_CASE("journal: a second daemon is refused") {
     const Folder folder;
     const auto held = opened(folder);
