@@ -28,13 +28,9 @@ Result<void> remove_events(sqlite::Connection& connection, WallTime before, std:
     return statement->run();
 }
 
-}  // namespace
-
-Result<Sweep> sweep(sqlite::Connection& connection, WallTime before, std::int64_t after,
-                    std::size_t most) {
-    if (auto done = remove_events(connection, before, most); !done) return done.error();
-    Sweep swept{after, static_cast<std::size_t>(connection.changes()), true};
-    swept.done = swept.removed < most;
+// The rows that may go, of the next `most`; swept comes to the last that was looked at.
+Result<void> find_old(sqlite::Connection& connection, WallTime before, std::size_t most,
+                      Sweep& swept, std::vector<std::int64_t>& old) {
     // Rows in the order of their making; the last column says whether the engine needs the row:
     // the newest of each scope, whatever their age.
     auto rows = connection.prepared(
@@ -45,8 +41,7 @@ Result<Sweep> sweep(sqlite::Connection& connection, WallTime before, std::int64_
         "FROM promotion old WHERE sequence>?1 ORDER BY sequence LIMIT ?4");
     if (!rows) return rows.error();
     const std::int64_t oldest = before.time_since_epoch().count();
-    rows->bind(after).bind(oldest).bind(kNewestOfScope).bind(static_cast<std::int64_t>(most));
-    std::vector<std::int64_t> old;
+    rows->bind(swept.after).bind(oldest).bind(kNewestOfScope).bind(static_cast<std::int64_t>(most));
     for (std::size_t looked_at = 0;; ++looked_at) {
         auto row = rows->next();
         if (!row) return row.error();
@@ -55,6 +50,18 @@ Result<Sweep> sweep(sqlite::Connection& connection, WallTime before, std::int64_
         if (rows->number(2) != 0) old.push_back(rows->number(0));
         if (looked_at + 1 == most) swept.done = false;
     }
+    return {};
+}
+
+}  // namespace
+
+Result<Sweep> sweep(sqlite::Connection& connection, WallTime before, std::int64_t after,
+                    std::size_t most) {
+    if (auto done = remove_events(connection, before, most); !done) return done.error();
+    Sweep swept{after, static_cast<std::size_t>(connection.changes()), true};
+    swept.done = swept.removed < most;
+    std::vector<std::int64_t> old;
+    if (auto found = find_old(connection, before, most, swept, old); !found) return found.error();
     for (const std::int64_t sequence : old) {
         if (auto removed = remove_promotion(connection, sequence); !removed) return removed.error();
     }

@@ -329,7 +329,8 @@ struct Running {
         auto snapshot = std::make_shared<engine::Snapshot>();
         const auto name = changed.id;
         snapshot->pipelines[name] = {std::make_shared<model::Pipeline>(std::move(changed)),
-                                     std::make_shared<model::History>()};
+                                     std::make_shared<model::History>(),
+                                     {}};
         const std::lock_guard lock(core.mutex);
         core.state = snapshot;
     }

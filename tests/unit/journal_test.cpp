@@ -151,7 +151,8 @@ TEST_CASE("journal: its lists filter by pipeline, environment, phase and what is
         journal::Filter filter;
         set(filter);
         std::string all;
-        for (const auto& found : journal->promotions(filter)->promotions) all += found.id + " ";
+        const auto page = journal->promotions(filter);
+        for (const auto& found : page->promotions) all += found.id + " ";
         return all;
     };
     const model::PipelineName shop{"apps", "shop"};
