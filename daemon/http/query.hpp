@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "engine/engine.hpp"
 #include "http/target.hpp"
-#include "journal/journal.hpp"
 
 namespace promotiond::http {
 

@@ -19,7 +19,8 @@ void expect(bool holds, const char* promise) {
 int main() {
     FakeHost host;
     auto strategy = host.make(promotiond_plugin_v1);
-    expect(strategy.promote({}).outcome == PROMOTIOND_REJECTED, "without a token it is rejected");
+    expect(strategy.promote({}).outcome == PROMOTIOND_RETRY,
+           "until its secret is there it is tried again");
 
     host.add_secret("deploy-service", "token", "t0ken");
     host.answer_http({.code = 202, .headers = {{"Location", "https://deploy.example.com/r/1"}}});
