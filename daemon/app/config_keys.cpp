@@ -66,6 +66,16 @@ Key bytes(std::string name, std::uint64_t least, std::uint64_t most, Member memb
 }
 
 template <class Member>
+Key truth(std::string name, Member member) {
+    return scalar(
+        std::move(name),
+        [](const YamlNode& n, Target&) {
+            return choice_from<bool>(n, {{"false", false}, {"true", true}});
+        },
+        member);
+}
+
+template <class Member>
 Key texts(std::string name, Member member) {
     return {std::move(name), Shape::List,
             [member](const YamlNode& node, Target& target) -> Result<void> {
@@ -153,6 +163,7 @@ std::vector<Key> other_keys() {
         texts("platform.kubernetes.namespaces", KUBERNETES(namespaces)),
         text("platform.kubernetes.selector", KUBERNETES(selector)),
         texts("platform.kubernetes.execAllowed", KUBERNETES(exec_allowed)),
+        truth("platform.kubernetes.applications", KUBERNETES(applications)),
         path("journal.path", MEMBER(journal)),
         duration("journal.retention", 0ms, 24h * 36'500, MEMBER(engine.retention)),
         path("cache.directory", MEMBER(cache)),
@@ -161,12 +172,7 @@ std::vector<Key> other_keys() {
         {"strategies.sha256", Shape::Map, pins_into},
         texts("egress.allow", MEMBER(outbound.egress.allow)),
         texts("egress.deny", MEMBER(outbound.egress.deny)),
-        scalar(
-            "egress.onlyAllowed",
-            [](const YamlNode& n, Target&) {
-                return choice_from<bool>(n, {{"false", false}, {"true", true}});
-            },
-            MEMBER(outbound.egress.only_allowed)),
+        truth("egress.onlyAllowed", MEMBER(outbound.egress.only_allowed)),
         {"egress.proxyFile", Shape::Scalar, proxy_into},
         texts("egress.noProxy", MEMBER(outbound.no_proxy)),
         {"egress.ca", Shape::Map, authorities_into},

@@ -97,7 +97,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     log_strategies(*self.strategies_);
 
     auto engine = engine::Engine::open(self.config_.engine, *self.journal_, *self.strategies_,
-                                       self.clock_, self.metrics_, nullptr);
+                                       self.clock_, self.metrics_, self.platform_.report.get());
     if (!engine) return context(std::move(engine).error(), "cannot go on from the journal");
     self.engine_ = std::move(*engine);
 
@@ -106,6 +106,15 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     if (!server) return context(std::move(server).error(), "cannot serve HTTP");
     self.server_ = std::move(*server);
 
+    if (self.platform_.client) {
+        self.applications_ = std::make_unique<platform::KubeApplications>(
+            *self.platform_.client, *self.outbound_, self.clock_, self.metrics_,
+            platform::KubeApplicationsOptions{.applications =
+                                                  self.config_.kubernetes->applications},
+            [&self](std::vector<model::Observation> seen) {
+                self.engine_->observe(std::move(seen));
+            });
+    }
     self.pipelines_ = std::move(self.platform_.pipelines);
     return daemon;
 }
@@ -118,7 +127,9 @@ Result<void> Daemon::start() {
     engine_->start();
     auto watching = pipelines_->start([this](platform::Pipelines pipelines) {
         const std::string count = std::to_string(pipelines.all.size());
+        const auto all = pipelines.all;
         engine_->set_pipelines(std::move(pipelines));
+        if (applications_) applications_->set_pipelines(all);
         // The engine adds what was read well and cannot be carried out: as useless to its team.
         const auto problems = engine_->snapshot()->problems;
         for (const auto& problem : problems) {
@@ -142,6 +153,7 @@ void Daemon::stop() {
               {{"grace_ms", std::to_string(config_.shutdown_grace.count())}});
     server_->stop(config_.shutdown_grace);
     pipelines_.reset();
+    applications_.reset();
     engine_->stop(config_.shutdown_grace);
     if (auto done = journal_->checkpoint(); !done) {
         log::warn("PROMO-0008", "journal not checkpointed; the next start does it",

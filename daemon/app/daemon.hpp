@@ -17,6 +17,7 @@
 #include "http/server.hpp"
 #include "journal/journal.hpp"
 #include "net/http_client.hpp"
+#include "platform/kube_applications.hpp"
 #include "platform/platform.hpp"
 #include "strategy/strategy.hpp"
 
@@ -55,6 +56,7 @@ private:
     std::unique_ptr<strategy::Strategies> strategies_;
     std::unique_ptr<engine::Engine> engine_;
     std::unique_ptr<http::Server> server_;
+    std::unique_ptr<platform::KubeApplications> applications_;  // null with directories
     std::unique_ptr<platform::PipelineSource> pipelines_;
 };
 

@@ -1,5 +1,7 @@
 #include "app/platform.hpp"
 
+#include <unistd.h>
+
 #include <string>
 
 #include "app/version.hpp"
@@ -7,6 +9,15 @@
 #include "platform/local.hpp"
 
 namespace promotiond::app {
+namespace {
+
+// The pod's name, in a pod.
+std::string host_name() {
+    char name[256] = {};
+    return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+}  // namespace
 
 Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics& metrics) {
     Platform opened;
@@ -23,8 +34,15 @@ Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics
     opened.client =
         std::make_unique<platform::KubeClient>(std::move(*server), *opened.http, clock, metrics);
     opened.secrets = platform::kube_secrets(*opened.client, clock);
-    opened.pipelines = platform::kube_pipelines(
-        *opened.client, {.namespaces = options.namespaces, .selector = options.selector}, metrics);
+    opened.report = std::make_unique<platform::KubernetesReport>(
+        *opened.client, clock, metrics, platform::StatusView{.applications = options.applications},
+        host_name());
+    auto& report = *opened.report;
+    platform::KubePipelinesOptions watched{.namespaces = options.namespaces,
+                                           .selector = options.selector};
+    watched.object = [&report](const platform::KubeObject& object) { report.found(object); };
+    watched.gone = [&report](const platform::KubeName& name) { report.gone(name); };
+    opened.pipelines = platform::kube_pipelines(*opened.client, std::move(watched), metrics);
     return opened;
 }
 

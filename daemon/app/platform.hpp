@@ -13,6 +13,7 @@
 #include "base/result.hpp"
 #include "net/http_client.hpp"
 #include "platform/kube_client.hpp"
+#include "platform/kubernetes_report.hpp"
 #include "platform/platform.hpp"
 
 namespace promotiond::app {
@@ -22,6 +23,7 @@ struct Platform {
     // with directories.
     std::unique_ptr<net::HttpClient> http;
     std::unique_ptr<platform::KubeClient> client;
+    std::unique_ptr<platform::KubernetesReport> report;  // null with directories
     std::unique_ptr<platform::SecretStore> secrets;
     std::unique_ptr<platform::PipelineSource> pipelines;
 };

@@ -240,9 +240,9 @@ private:
         const std::string error = entry.view.error;
         held.unlock();
         if (error.empty()) {
-            log::info("PROMO-7101", "cluster in reach", {{"cluster", name.text()}});
+            log::info("PROMO-5103", "cluster in reach", {{"cluster", name.text()}});
         } else {
-            log::warn("PROMO-7102", "cluster out of reach; what runs there is not seen",
+            log::warn("PROMO-5104", "cluster out of reach; what runs there is not seen",
                       {{"cluster", name.text()}, {"reason", error}});
         }
         changed_(name);

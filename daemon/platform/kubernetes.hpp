@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct KubernetesOptions {
     std::vector<std::string> exec_allowed = {};  // credential plugins that may be run
     std::vector<std::string> namespaces = {};    // empty = all
     std::string selector = {};                   // by labels; empty = all
+    bool applications = true;                    // watch what Pipelines promote, not only clusters
 };
 
 // Where the API server is and who we are to it, by these options.
@@ -35,6 +37,10 @@ struct KubePipelinesOptions {
     std::chrono::milliseconds first_list{10'000};
     // Changes are gathered for so long.
     std::chrono::milliseconds gather{50};
+    // Each object as it comes and changes, readable as a Pipeline or not, and that it is gone.
+    // Called on threads of the source, never twice at once for one object; must not block.
+    std::function<void(const KubeObject& object)> object = {};
+    std::function<void(const KubeName& name)> gone = {};
 };
 
 // Position::file of the problem that the API server cannot be read from at all.

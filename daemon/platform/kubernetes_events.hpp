@@ -23,11 +23,11 @@ namespace promotiond::platform {
 
 // One Event, without the object it is about.
 struct PipelineEvent {
-    std::string name;  // unique for what it tells; a DNS subdomain
+    std::string name = {};  // unique for what it tells; a DNS subdomain
     bool warning = false;
-    std::string reason;   // CamelCase, at most 128 bytes
-    std::string action;   // likewise
-    std::string message;  // at most 1024 bytes
+    std::string reason = {};   // CamelCase, at most 128 bytes
+    std::string action = {};   // likewise
+    std::string message = {};  // at most 1024 bytes
 };
 
 // What a step of a promotion is told as; the reasons are listed in docs/kubernetes.md.

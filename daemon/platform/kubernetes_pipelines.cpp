@@ -58,8 +58,11 @@ private:
         options.resource = kPipelines;
         options.selection = {.ns = ns, .labels = options_.selector};
         KubeWatchHandler handler;
-        handler.upserted = [this](const KubeObject& object) { upsert(object); };
-        handler.deleted = [this](const KubeName& name) { change([&] { known_.erase(name); }); };
+        handler.upserted = [this](const KubeObject& object) {
+            if (options_.object && !object.deleting) options_.object(object);
+            upsert(object);
+        };
+        handler.deleted = [this](const KubeName& name) { forget(name); };
         handler.synced = [this, first = true]() mutable {
             if (!std::exchange(first, false)) return;
             change([this] { --unsynced_; });
@@ -71,11 +74,13 @@ private:
                                            metrics_);
     }
 
+    void forget(const KubeName& name) {
+        if (options_.gone) options_.gone(name);
+        change([&] { known_.erase(name); });
+    }
+
     void upsert(const KubeObject& object) {
-        if (object.deleting) {
-            change([&] { known_.erase(object.name); });
-            return;
-        }
+        if (object.deleting) return forget(object.name);
         {
             // Status and labels change often; the spec has not if its generation is the same.
             const std::lock_guard held(mutex_);

@@ -142,7 +142,7 @@ private:
         const KubeError& error = written.error();
         if (error.reason == KubeReason::Cancelled || error.reason == KubeReason::NotFound) return;
         if (kept.pause.count() == 0) {
-            log::warn("PROMO-7201", "the status of a Pipeline could not be written; tried again",
+            log::warn("PROMO-5105", "the status of a Pipeline could not be written; tried again",
                       {{"pipeline", name.text()}, {"reason", error.error.message}});
         }
         kept.pause = std::clamp(kept.pause * 2, options_.pause_first, options_.pause_most);

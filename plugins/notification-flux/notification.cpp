@@ -72,8 +72,9 @@ Notification::Notification(const sdk::Settings& settings) : address_(kAddress) {
     if (object == nullptr) throw sdk::Rejected("settings of notification-flux are no object");
     for (const auto& [key, value] : *object) {
         if (key != "address" || !value.is_string()) {
-            throw sdk::Rejected("settings of notification-flux have one key: address, the URL of "
-                                "Flux's notification-controller");
+            throw sdk::Rejected(
+                "settings of notification-flux have one key: address, the URL of "
+                "Flux's notification-controller");
         }
         address_ = std::string(value.get_string());
     }
@@ -108,9 +109,8 @@ sdk::Outcome Notification::promote(const sdk::Promotion& promotion, sdk::Call& c
 }
 
 sdk::Outcome Notification::plan(const sdk::Promotion& promotion, sdk::Call& call) {
-    json::object details{{"method", "POST"},
-                         {"url", address_},
-                         {"body", event_of(promotion, call.now())}};
+    json::object details{
+        {"method", "POST"}, {"url", address_}, {"body", event_of(promotion, call.now())}};
     return sdk::Outcome::done()
         .with_summary(message_of(promotion))
         .with_details(json::serialize(details));
@@ -118,9 +118,8 @@ sdk::Outcome Notification::plan(const sdk::Promotion& promotion, sdk::Call& call
 
 // Nothing that must not run at the same time, but for one Pipeline's promotions into one place.
 std::string Notification::lane(const sdk::Promotion& promotion) const {
-    return std::string(promotion.pipeline_namespace) + "/" +
-           std::string(promotion.pipeline_name) + "/" + std::string(promotion.environment) + "/" +
-           std::string(promotion.target);
+    return std::string(promotion.pipeline_namespace) + "/" + std::string(promotion.pipeline_name) +
+           "/" + std::string(promotion.environment) + "/" + std::string(promotion.target);
 }
 
 }  // namespace promotiond::notification

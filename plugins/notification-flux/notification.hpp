@@ -1,6 +1,6 @@
-// Notification: a promotion as an event about its Pipeline, posted to Flux's notification-controller,
-// whose Alerts and Providers bring it to whoever carries the promotion out (Jenkins, Tekton, a
-// GitHub workflow, people).
+// Notification: a promotion as an event about its Pipeline, posted to Flux's
+// notification-controller, whose Alerts and Providers bring it to whoever carries the promotion out
+// (Jenkins, Tekton, a GitHub workflow, people).
 #pragma once
 
 #include <promotiond/strategy.hpp>

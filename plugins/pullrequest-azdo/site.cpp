@@ -62,6 +62,18 @@ std::optional<Segments> segments_of(std::string_view path) {
     return out;
 }
 
+// A name, or an IPv6 address in its brackets.
+bool is_host(std::string_view text) {
+    return !text.empty() &&
+           text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-._[:]") == text.npos;
+}
+
+// With its colon; none is fine.
+bool is_port(std::string_view text) {
+    return text.empty() ||
+           (text.size() > 1 && text.find_first_not_of("0123456789", 1) == text.npos);
+}
+
 std::optional<Address> address_of(std::string_view url) {
     Address address;
     for (const auto scheme : {kHttps, kSsh}) {
@@ -83,7 +95,7 @@ std::optional<Address> address_of(std::string_view url) {
     address.host = forge::lower(authority.substr(0, colon));
     if (colon != std::string_view::npos) address.port = authority.substr(colon);
     auto path = segments_of(url.substr(cut + 1));
-    if (address.host.empty() || !path) return std::nullopt;
+    if (!is_host(address.host) || !is_port(address.port) || !path) return std::nullopt;
     address.path = *std::move(path);
     return address;
 }

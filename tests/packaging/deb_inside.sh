@@ -39,7 +39,7 @@ before=$(property MainPID)
 installed /debs/promotiond-plugin-*.deb
 soon another_process "$before"
 soon curl -fs http://127.0.0.1:8081/readyz
-for each in webhook-generic pullrequest-github pullrequest-azdo; do
+for each in webhook-generic pullrequest-github pullrequest-azdo notification-flux; do
     promotionctl plugins | grep -q "$each" || fail "$(promotionctl plugins)"
 done
 
@@ -134,14 +134,14 @@ soon curl -fs http://127.0.0.1:8081/readyz
 ! promotionctl plugins | grep -q webhook-generic || fail "it is still there"
 
 promise "a removal ends the service and keeps journal, secrets and configuration"
-dpkg --remove promotiond-plugin-pullrequest-github promotiond-plugin-pullrequest-azdo promotiond >/dev/null 2>&1
+dpkg --remove promotiond-plugin-pullrequest-github promotiond-plugin-pullrequest-azdo promotiond-plugin-notification-flux promotiond >/dev/null 2>&1
 ! systemctl is-active --quiet promotiond || fail "it still runs"
 for each in /var/lib/promotiond/journal.db /etc/promotiond/secrets/flux-system/podinfo/hmac-key /etc/promotiond/promotiond.yaml /etc/promotiond/pipelines/podinfo.yaml; do
     [ -f "$each" ] || fail "$each is gone"
 done
 
 promise "a purge leaves the user, and what an administrator put there; nothing else"
-dpkg --purge promotiond promotionctl promotiond-dev promotiond-plugin-webhook-generic promotiond-plugin-pullrequest-github promotiond-plugin-pullrequest-azdo >/dev/null 2>&1
+dpkg --purge promotiond promotionctl promotiond-dev promotiond-plugin-webhook-generic promotiond-plugin-pullrequest-github promotiond-plugin-pullrequest-azdo promotiond-plugin-notification-flux >/dev/null 2>&1
 getent passwd promotiond >/dev/null || fail "the user is gone"
 left=$(files | comm -13 /root/before - | grep -vE '^/etc/(group|passwd|shadow|gshadow)-$|^/run' || true)
 [ "$left" = "/etc/promotiond

@@ -36,7 +36,7 @@ soon another_process "$before"
 cmp -s /root/edited.yaml /etc/promotiond/promotiond.yaml || fail "the edited configuration was replaced"
 
 promise "an erasure ends the service and keeps journal and edited configuration"
-rpm_does -e promotiond promotionctl promotiond-plugin-webhook-generic promotiond-plugin-pullrequest-github promotiond-plugin-pullrequest-azdo
+rpm_does -e promotiond promotionctl promotiond-plugin-webhook-generic promotiond-plugin-pullrequest-github promotiond-plugin-pullrequest-azdo promotiond-plugin-notification-flux
 ! systemctl is-active --quiet promotiond || fail "it still runs"
 [ -f /var/lib/promotiond/journal.db ] || fail "the journal is gone"
 cmp -s /root/edited.yaml /etc/promotiond/promotiond.yaml.rpmsave || fail "the edited configuration is gone"

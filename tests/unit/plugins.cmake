@@ -14,3 +14,8 @@ promotiond_test(plugin_azdo
     LINKS pullrequest_azdo_parts promotiond::gitops Poco::JSON
     LABELS unit)
 target_include_directories(test_plugin_azdo PRIVATE ${PROJECT_BINARY_DIR}/plugins/pullrequest-azdo)
+
+promotiond_test(plugin_notification
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/plugin_notification_test.cpp
+    LINKS notification_flux_parts Boost::json
+    LABELS unit)
