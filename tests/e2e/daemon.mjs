@@ -102,7 +102,7 @@ export class Daemon {
       cwd: this.directory, stdio: ['ignore', 'pipe', 'pipe'],
       env: {PATH: process.env.PATH, HOME: this.directory, ...sanitizerOptions(), ...environment},
     });
-    this.exit = new Promise((resolve) => { this.child_.once('exit', (code, signal) => resolve({code, signal})); });
+    this.exit = new Promise((resolve) => { this.child_.once('close', (code, signal) => resolve({code, signal})); });
     let ended = null;
     this.exit.then((how) => { ended = how; });
     const keep = (chunk) => {
