@@ -124,6 +124,20 @@ TEST_CASE("schema: the configurations that the documentation shows are valid") {
         check_configs(pipelines_of_readme(fs::path("plugins") / plugin / "README.md"));
 }
 
+TEST_CASE("schema: whatever a Pipeline may say of its type reaches a strategy that takes it") {
+    const auto read = model::pipelines_from_yaml(
+        "apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\n"
+        "metadata: {name: a, namespace: b}\nspec:\n"
+        "  appRef: {apiVersion: helm.toolkit.fluxcd.io/v2, kind: HelmRelease, name: a}\n"
+        "  environments: [{name: dev, targets: [{namespace: a}]}]\n"
+        "  promotion: {webhook: {type: generic, url: 'https://hook.test/in'}}\n",
+        "x");
+    REQUIRE(read);
+    CHECK_THAT(read->pipelines.at(0).promotion.value().strategy.value().config,
+               Catch::Contains("\"type\":\"generic\""));
+    check_configs(read->pipelines);
+}
+
 TEST_CASE("schema: the events that strategies get are as events' schema says") {
     for (const char* body : {R"({"metadata":{"revision":"1"}})",
                              R"({"involvedObject":{"kind":"HelmRelease","name":"a"},"severity":"",
