@@ -4,6 +4,7 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "base/log.hpp"
 #include "platform/base64.hpp"
@@ -77,8 +78,8 @@ public:
             std::erase_if(clusters_,
                           [&names](const auto& entry) { return !names.contains(entry.first); });
             wanted_ = std::move(names);
+            wake();
         }
-        woken_.notify_all();
     }
 
     KubeCluster of(const KubeName& name) const {
@@ -94,8 +95,8 @@ public:
             if (found == clusters_.end()) return;
             const auto soon = clock_.steady_now() + kTryAgain;
             found->second.read_at = std::min(found->second.read_at, soon);
+            wake();
         }
-        woken_.notify_all();
     }
 
 private:
@@ -137,15 +138,19 @@ private:
     }
 
     // Under the lock.
+    void wake() {
+        poked_ = true;
+        woken_.notify_all();
+    }
     void look_now(const KubeName& name) {
         const auto found = clusters_.find(name);
         if (found == clusters_.end()) return;
         found->second.read_at = clock_.steady_now();
-        woken_.notify_all();
+        wake();
     }
     void look_at_all() {
         for (auto& [name, entry] : clusters_) entry.read_at = clock_.steady_now();
-        woken_.notify_all();
+        wake();
     }
 
     void run(std::stop_token stop) {
@@ -156,6 +161,7 @@ private:
                 start_watch();
                 held.lock();
             }
+            const auto poked = [this] { return std::exchange(poked_, false); };
             const auto now = clock_.steady_now();
             std::optional<KubeName> due;
             std::optional<SteadyTime> next;
@@ -166,9 +172,9 @@ private:
             if (due) {
                 look_at(*due, held, stop);
             } else if (next) {
-                woken_.wait_for(held, stop, *next - now, [] { return false; });
+                woken_.wait_for(held, stop, *next - now, poked);
             } else {
-                woken_.wait(held, stop, [this] { return !clusters_.empty(); });
+                woken_.wait(held, stop, poked);
             }
         }
     }
@@ -284,6 +290,7 @@ private:
     std::set<KubeName> wanted_;
     std::map<KubeName, Entry> clusters_;
     std::map<KubeName, Reference> references_;  // of all GitopsClusters there are
+    bool poked_ = false;
     bool synced_ = false;
     std::string trouble_;
     std::unique_ptr<KubeWatch> watch_;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include "base/log.hpp"
 
@@ -80,10 +81,12 @@ private:
     void look_at(const model::PipelineName& name) {
         Kept& kept = kept_[name];
         if (kept.pause.count() == 0) kept.due = clock_.steady_now();
+        poked_ = true;
         woken_.notify_all();
     }
 
     void run(const std::stop_token& stop) {
+        const auto poked = [this] { return std::exchange(poked_, false); };
         std::unique_lock held(mutex_);
         while (!stop.stop_requested()) {
             const auto next = std::min_element(
@@ -93,13 +96,9 @@ private:
             if (next != kept_.end() && next->second.due <= now) {
                 write(next->first, held, stop);
             } else if (next != kept_.end() && next->second.due != SteadyTime::max()) {
-                woken_.wait_for(held, stop, next->second.due - now, [] { return false; });
+                woken_.wait_for(held, stop, next->second.due - now, poked);
             } else {
-                woken_.wait(held, stop, [this] {
-                    return std::any_of(kept_.begin(), kept_.end(), [](const auto& each) {
-                        return each.second.due != SteadyTime::max();
-                    });
-                });
+                woken_.wait(held, stop, poked);
             }
         }
     }
@@ -163,6 +162,7 @@ private:
 
     std::mutex mutex_;
     std::condition_variable_any woken_;
+    bool poked_ = false;
     std::map<model::PipelineName, Kept> kept_;
     std::jthread thread_;  // last
 };
