@@ -16,11 +16,12 @@ namespace {
 
 using sqlite::Connection;
 
-// What the kernel kept is unknown after these: nothing of the open file is believed any more.
+// The open file is not what it was. A failed write or sync is none of these: SQLite has not moved
+// its end of the log, so that the next commit writes and syncs the same places again. Opening anew
+// would be worse: it takes in what was refused, where the kernel kept it.
 bool distrust(int code) {
     const int primary = code & 0xff;
-    return primary == SQLITE_IOERR || primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB ||
-           primary == SQLITE_CANTOPEN;
+    return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_CANTOPEN;
 }
 
 // The failure as commit() may give it: a bug is Internal, everything else may pass.
@@ -126,8 +127,7 @@ public:
     Readers readers;
 
 private:
-    // All must go: SQLite forgets what a failed sync left in the log only when the last one
-    // closes.
+    // All must go: SQLite forgets what it knows of a file only when the last one closes.
     void disconnect() {
         readers.close();
         writer.reset();

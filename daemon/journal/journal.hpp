@@ -94,8 +94,7 @@ public:
 
     // All or nothing. Internal: an illegal transition (a bug). Transient: the disk is full or
     // failing; nothing was kept and the journal stays usable once the cause is gone. After a failed
-    // fsync the connection is reopened before the next commit, since what the kernel kept is
-    // unknown.
+    // fsync the next commit writes and syncs the same places of the log again.
     [[nodiscard]] Result<void> commit(const Batch& batch);
     // Commits something without meaning: does the disk take writes again? As commit().
     [[nodiscard]] Result<void> probe();
