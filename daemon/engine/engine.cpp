@@ -61,8 +61,9 @@ Result<void> Engine::State::load() {
                     continue;
                 }
                 promotion.phase = model::Phase::Queued;
-                promotion.reason = "the daemon stopped while it ran; that try does not count";
-                if (promotion.attempt > 0) promotion.attempt -= 1;
+                // That try counts: what ends the daemon each time must not be tried for ever. One
+                // that an orderly stop cut off is no longer Running.
+                promotion.reason = "the daemon ended while it ran";
                 promotion.updated = promotion.not_before = clock.now();
                 turn.stage.move(std::move(promotion), "daemon");
             }

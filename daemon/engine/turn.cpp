@@ -19,7 +19,7 @@ constexpr milliseconds kCheckpointAfter{1'000};
 template <class Kind>
 constexpr bool kStagedAnew =
     std::is_same_v<Kind, EventSignal> || std::is_same_v<Kind, ApprovalSignal> ||
-    std::is_same_v<Kind, CommandSignal> || std::is_same_v<Kind, ObservationSignal>;
+    std::is_same_v<Kind, CommandSignal>;
 
 }  // namespace
 
@@ -136,6 +136,11 @@ void Engine::State::one_by_one(const Turn& whole, std::deque<Signal>& signals) {
         Turn turn(views);
         turn.returned.push_back(returned);
         stage_returned(turn, returned);
+        conclude(turn);
+    }
+    for (const auto& seen : whole.seen) {
+        Turn turn(views);
+        handle(turn, ObservationSignal{{seen}});
         conclude(turn);
     }
     for (auto& signal : signals) {

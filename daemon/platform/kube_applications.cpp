@@ -99,7 +99,13 @@ public:
         thread_.request_stop();
         woken_.notify_all();
         thread_.join();
-        sources_.clear();  // ends the watches, whose handlers use the rest
+        // The watches end without the lock, which their handlers take.
+        std::map<SourceName, std::unique_ptr<Source>> sources;
+        {
+            const std::lock_guard held(mutex_);
+            sources.swap(sources_);
+        }
+        sources.clear();
         retired_.clear();
     }
 

@@ -108,13 +108,17 @@ private:
                const std::stop_token& stop) {
         Kept& kept = kept_[name];
         kept.due = SteadyTime::max();
-        if (!kept.current || kept.wanted.pipeline == nullptr) return;
+        if (!kept.current || kept.wanted.pipeline == nullptr) {
+            kept.pause = {};
+            return;
+        }
         const PipelineState state = kept.wanted;
         const std::string current = *kept.current;
         held.unlock();
         const std::string status = pipeline_status(state, current, options_.view, clock_.now());
         if (status.empty() || says_already(current, status)) {
             held.lock();
+            if (const auto found = kept_.find(name); found != kept_.end()) found->second.pause = {};
             return;
         }
         const auto written = client_.patch(
@@ -139,7 +143,10 @@ private:
             return;
         }
         const KubeError& error = written.error();
-        if (error.reason == KubeReason::Cancelled || error.reason == KubeReason::NotFound) return;
+        if (error.reason == KubeReason::Cancelled || error.reason == KubeReason::NotFound) {
+            kept.pause = {};
+            return;
+        }
         if (kept.pause.count() == 0) {
             log::warn("PROMO-5105", "the status of a Pipeline could not be written; tried again",
                       {{"pipeline", name.text()}, {"reason", error.error.message}});

@@ -59,7 +59,7 @@ inline std::string shell(const std::string& command) {
 // A running verb with a real clock; dials to loopback. Any number may share one cache.
 class TestCall {
 public:
-    explicit TestCall(const std::filesystem::path& cache, milliseconds time = milliseconds(20000))
+    explicit TestCall(const std::filesystem::path& cache, milliseconds time = milliseconds(100000))
         : cache_(cache), deadline_(std::chrono::steady_clock::now() + time) {
         host_.size = sizeof host_;
         host_.impl = this;

@@ -152,8 +152,9 @@ TEST_CASE("pipelines: a ConfigMap beside a Pipeline is a problem with its place,
     const auto source = local_pipelines(folder.path());
     REQUIRE(source->start(received.taker()));
     CHECK(has(received.last(), "a"));
-    REQUIRE(received.last().problems.size() == 1);
-    const auto& problem = received.last().problems[0];
+    const auto problems = received.last().problems;
+    REQUIRE(problems.size() == 1);
+    const auto& problem = problems[0];
     CHECK(problem.where.line == 9);
     CHECK(problem.message.find("\"ConfigMap\"") != std::string::npos);
 }
