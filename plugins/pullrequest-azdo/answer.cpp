@@ -203,10 +203,12 @@ Result<Page> read_page(std::string_view json, const Site& site, const std::strin
             const auto seen = to_pull_request(*entry, site);
             if (!seen) return sdk::Error(seen.error());
             const PullRequest& request = seen->request;
-            if (request.head_branch != head || request.base_branch != base) continue;
-            if (request.state == PullRequestState::Open && !page.number) {
+            if (request.head_branch != head || request.state != PullRequestState::Open) continue;
+            if (request.base_branch == base) {
                 page.number = request.number;
+                return page;
             }
+            if (!page.number) page.number = request.number;
         }
         return page;
     } catch (const Poco::Exception&) {

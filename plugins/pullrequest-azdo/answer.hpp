@@ -43,8 +43,8 @@ struct Seen {
 // A pull request of the site's repository. Transient ("bad answer") if it is not one.
 [[nodiscard]] sdk::Result<Seen> read_pull_request(std::string_view json, const Site& site);
 
-// A page of a list: the number of the active pull request of the repository's own branch head into
-// base, if any; others, such as a fork's, are passed over.
+// A page of a list: the number of the active pull request of the repository's own branch head, the
+// one into base before others, if any; others, such as a fork's, are passed over.
 struct Page {
     std::optional<std::uint64_t> number;
     std::size_t size = 0;

@@ -104,12 +104,12 @@ Result<std::optional<PullRequest>> AzureRepos::find_open(const std::string& head
                                                          const std::string& base) {
     const std::string doing = "cannot list pull requests of " + site_.project + "/" + site_.repo;
     for (std::size_t page = 0; page < kMostPages; ++page) {
-        const auto response = send(
-            "GET",
-            pulls() + "?searchCriteria.status=active&searchCriteria.sourceRefName=" +
-                encoded(ref_of(head)) + "&searchCriteria.targetRefName=" + encoded(ref_of(base)) +
-                "&$top=" + std::to_string(kPage) + "&$skip=" + std::to_string(page * kPage),
-            "", doing);
+        const auto response =
+            send("GET",
+                 pulls() + "?searchCriteria.status=active&searchCriteria.sourceRefName=" +
+                     encoded(ref_of(head)) + "&$top=" + std::to_string(kPage) +
+                     "&$skip=" + std::to_string(page * kPage),
+                 "", doing);
         if (!response) return Error(response.error());
         const auto listed = read_page(response->body, site_, head, base);
         if (!listed) return context(Error(listed.error()), doing);
@@ -117,8 +117,8 @@ Result<std::optional<PullRequest>> AzureRepos::find_open(const std::string& head
             auto seen = look(*listed->number);
             if (!seen) return std::move(seen).error();
             const PullRequest& request = seen->request;
-            const bool still = request.state == PullRequestState::Open &&
-                               request.head_branch == head && request.base_branch == base;
+            const bool still =
+                request.state == PullRequestState::Open && request.head_branch == head;
             return still ? std::optional(request) : std::optional<PullRequest>();
         }
         if (listed->size < kPage) break;

@@ -182,15 +182,17 @@ Result<std::optional<PullRequest>> pick_pull_request(std::string_view json, cons
             return bad_answer("not a list of pull requests");
         }
         const auto list = root.extract<Poco::JSON::Array::Ptr>();
+        std::optional<PullRequest> elsewhere;
         for (std::size_t i = 0; i < list->size(); ++i) {
             const auto entry = list->getObject(static_cast<unsigned>(i));
             if (entry.isNull()) return bad_answer("not a list of pull requests");
             auto request = to_pull_request(*entry, site);
             if (!request) return std::move(request).error();
-            if (request->head_branch != head || request->base_branch != base) continue;
-            if (request->state == PullRequestState::Open) return std::optional(*std::move(request));
+            if (request->head_branch != head || request->state != PullRequestState::Open) continue;
+            if (request->base_branch == base) return std::optional(*std::move(request));
+            if (!elsewhere) elsewhere = *std::move(request);
         }
-        return std::optional<PullRequest>();
+        return elsewhere;
     } catch (const Poco::Exception&) {
         return bad_answer("not JSON, or cut off");
     }

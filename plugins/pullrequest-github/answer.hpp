@@ -15,8 +15,8 @@ namespace promotiond::github {
 [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> read_pull_request(std::string_view json,
                                                                       const Site& site);
 
-// The one open pull request of the repository's own branch head into base in a list, if any;
-// others, such as a fork's, are passed over.
+// The open pull request of the repository's own branch head in a list: the one into base, else one
+// into another base, if any; others, such as a fork's, are passed over.
 [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> pick_pull_request(
     std::string_view json, const Site& site, const std::string& head, const std::string& base);
 

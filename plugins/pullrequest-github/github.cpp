@@ -167,7 +167,7 @@ Result<std::optional<PullRequest>> GitHub::find_open(const std::string& head,
     const std::string doing = "cannot list pull requests of " + site_.owner + "/" + site_.repo;
     const auto response = send("GET",
                                pulls() + "?state=open&head=" + encoded(site_.owner + ":" + head) +
-                                   "&base=" + encoded(base) + "&per_page=100",
+                                   "&per_page=100",
                                "", doing);
     if (!response) return Error(response.error());
     auto found = pick_pull_request(response->body, site_, head, base);

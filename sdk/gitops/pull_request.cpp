@@ -24,8 +24,11 @@ std::string text_of(const Poco::JSON::Object& object) {
     return out.str();
 }
 
+enum class Owner { ThisPipeline, AnotherPipeline, Nobody };
+
 // A branch name may fit two Pipelines ("a-b/c" and "a/b-c"); the metadata block says whose it is.
-bool belongs_to_another(const PullRequest& found, const Promotion& promotion) {
+// A person may have taken it out, or opened a request of their own for the branch.
+Owner owner_of(const PullRequest& found, const Promotion& promotion) {
     constexpr std::string_view kBlock = "!!! DO NOT EDIT !!!";
     const auto ours = pull_request_text(promotion, {}).body;
     const auto end = ours.find("</details>");
@@ -34,8 +37,19 @@ bool belongs_to_another(const PullRequest& found, const Promotion& promotion) {
     for (const char c : found.body) {
         if (c != '\r') theirs += c;
     }
-    return theirs.find(kBlock) != std::string::npos &&
-           theirs.find(ours.substr(begin, end - begin)) == std::string::npos;
+    if (theirs.find(kBlock) == std::string::npos) return Owner::Nobody;
+    return theirs.find(ours.substr(begin, end - begin)) == std::string::npos
+               ? Owner::AnotherPipeline
+               : Owner::ThisPipeline;
+}
+
+bool belongs_to_another(const PullRequest& found, const Promotion& promotion) {
+    return owner_of(found, promotion) == Owner::AnotherPipeline;
+}
+
+// Opened by this Pipeline when its base was another branch.
+bool is_left_over(const PullRequest& found, const Promotion& promotion, const std::string& base) {
+    return found.base_branch != base && owner_of(found, promotion) == Owner::ThisPipeline;
 }
 
 Result<PullRequest> find_or_create(const Promotion& promotion, const PullRequestConfig& config,
@@ -47,7 +61,7 @@ Result<PullRequest> find_or_create(const Promotion& promotion, const PullRequest
         if (created || created.error().kind != ErrorKind::Conflict) return created;
         auto again = forge.find_open(head, base);
         if (!again) return std::move(again).error();
-        if (!*again) return std::move(created).error();
+        if (!*again || (*again)->base_branch != base) return std::move(created).error();
         found = *std::move(again);
     }
     if (found->title == text.title && found->body == text.body) return *std::move(found);
@@ -121,6 +135,10 @@ Outcome withdraw(const Promotion& promotion, const Prepared& prepared, Forge& fo
     const auto found = forge.find_open(head_branch(promotion), prepared.base);
     if (!found) return Outcome::from(found.error());
     if (!*found || belongs_to_another(**found, promotion)) return already_there(promotion);
+    if ((*found)->base_branch != prepared.base &&
+        !is_left_over(**found, promotion, prepared.base)) {
+        return already_there(promotion);
+    }
     if (const auto closed = forge.close(**found); !closed) return Outcome::from(closed.error());
     return Outcome::done().with_summary(
         "already at " + std::string(promotion.revision) + "; closed pull request #" +
@@ -152,6 +170,15 @@ Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig&
             if (prepared->secondhand) continue;
             return Outcome::rejected("branch " + head_branch(promotion) +
                                      " is in use by another Pipeline: " + (*found)->url);
+        }
+        // The Pipeline's base was changed: left open, the old request would show the new branch.
+        if (*found && is_left_over(**found, promotion, prepared->base)) {
+            if (const auto closed = forge.close(**found); !closed) {
+                return Outcome::from(closed.error());
+            }
+        }
+        if (*found && (*found)->base_branch != prepared->base) {
+            found = std::optional<PullRequest>();
         }
         // A base that never holds still must not keep the request from opening.
         const auto pushed =

@@ -226,9 +226,8 @@ TEST_CASE(
     CHECK_FALSE(event_reasons(ns, "GitopsCluster.gitops.weave.works \"leaf\" not found").empty());
     make_cluster(ns, "leaf", "kubeconfig");
     CHECK(eventually([&] { return condition(ns, "Ready") == "False TargetClusterNotReady"; }));
-    management().must(
-        {"create", "secret", "generic", "kubeconfig", "-n", ns,
-         "--from-literal=value=" + portable_kubeconfig(management())});
+    management().must({"create", "secret", "generic", "kubeconfig", "-n", ns,
+                       "--from-literal=value=" + portable_kubeconfig(management())});
     make_cluster_ready(ns, "leaf", true);
     CHECK(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
     CHECK(status_of(ns).at("observedGeneration") == 1);

@@ -7,13 +7,13 @@ Result<std::optional<PullRequest>> MemoryForge::find_open(const std::string& hea
     calls.push_back("find");
     if (find_error) return *find_error;
     if (std::exchange(hide_from_first_find, false)) return std::optional<PullRequest>();
+    std::optional<PullRequest> elsewhere;
     for (const auto& request : all) {
-        if (request.head_branch == head && request.base_branch == base &&
-            request.state == PullRequestState::Open) {
-            return std::optional(request);
-        }
+        if (request.head_branch != head || request.state != PullRequestState::Open) continue;
+        if (request.base_branch == base) return std::optional(request);
+        elsewhere = request;
     }
-    return std::optional<PullRequest>();
+    return elsewhere;
 }
 
 Result<PullRequest> MemoryForge::create(const std::string& head, const std::string& base,

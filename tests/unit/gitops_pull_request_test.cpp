@@ -272,6 +272,28 @@ TEST_CASE("pull request: another Pipeline's pull request of the same branch is l
     CHECK(remote.read(kBranch, kFile) == manifest("1.1.0"));
 }
 
+TEST_CASE("pull request: after a change of base the request into the old one is closed") {
+    Scene scene;
+    REQUIRE(scene.promote("1.1.0").code == PROMOTIOND_PENDING);
+    remote.write("production", kFile, manifest("1.0.0"));
+    scene.config.branch = "production";
+    REQUIRE(scene.promote("1.2.0").code == PROMOTIOND_PENDING);
+    REQUIRE(scene.forge.all.size() == 2);
+    CHECK(scene.forge.all[0].state == PullRequestState::Closed);
+    CHECK(scene.forge.all[1].state == PullRequestState::Open);
+    CHECK(scene.forge.all[1].base_branch == "production");
+}
+
+TEST_CASE("pull request: a person's own request of the branch into another base is left alone") {
+    Scene scene;
+    REQUIRE(scene.promote("1.1.0").code == PROMOTIOND_PENDING);
+    scene.forge.all[0].body = "for the release notes";
+    scene.forge.all[0].base_branch = "release";
+    (void)scene.promote("1.2.0");
+    CHECK(scene.forge.all[0].state == PullRequestState::Open);
+    CHECK(scene.forge.all[0].body == "for the release notes");
+}
+
 TEST_CASE("pull request: labels that cannot be set are a warning, not a failure") {
     Scene scene;
     scene.forge.apply_error = Error{ErrorKind::Unauthorized, "cannot add labels"};

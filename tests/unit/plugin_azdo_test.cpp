@@ -45,7 +45,7 @@ std::int64_t seconds_of(const Error& error) {
 
 const std::string kList =
     "?searchCriteria.status=active&searchCriteria.sourceRefName=refs%2Fheads%2F" + kHead +
-    "&searchCriteria.targetRefName=refs%2Fheads%2Fmain&$top=100&$skip=";
+    "&$top=100&$skip=";
 
 }  // namespace
 

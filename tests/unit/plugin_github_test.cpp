@@ -59,7 +59,7 @@ TEST_CASE("github: a listing asks for the one open pull request of the branch") 
     const auto asked = desk.host.requests().at(0);
     CHECK(asked.method == "GET");
     CHECK(asked.url == "https://api.github.com/repos/acme/fleet/pulls?state=open&head=acme%3A" +
-                           kHead + "&base=main&per_page=100");
+                           kHead + "&per_page=100");
     CHECK(asked.body.empty());
     CHECK(asked.header("Content-Type").empty());
     check_headers(asked);

@@ -80,8 +80,8 @@ struct PullRequestConfig {
 class Forge {
 public:
     virtual ~Forge() = default;
-    // The open pull request of this repository's own branch head into base (never a fork's), if
-    // any.
+    // The open pull request of this repository's own branch head (never a fork's): the one into
+    // base, else one into another base, if any.
     [[nodiscard]] virtual Result<std::optional<PullRequest>> find_open(const std::string& head,
                                                                        const std::string& base) = 0;
     // Conflict if one exists already, or if the forge does not know the branch head: it was deleted
