@@ -49,7 +49,8 @@ struct PipelineView {
     std::shared_ptr<const model::Pipeline>
         pipeline;  // null: the Pipeline is gone, its promotions are not
     std::shared_ptr<const model::History> history;
-    std::shared_ptr<const model::Observations> observed = {};  // never null; empty where nobody looks
+    std::shared_ptr<const model::Observations> observed =
+        {};  // never null; empty where nobody looks
 };
 
 // Everything, as of one commit. Cheap to take, immutable.

@@ -9,6 +9,7 @@
 
 #include "model/codec.hpp"
 #include "platform/kube_object.hpp"
+#include "platform/text_cut.hpp"
 
 namespace promotiond::platform {
 namespace {
@@ -21,13 +22,6 @@ const KubeResource kEvents{"events.k8s.io", "v1", "events"};
 // events.k8s.io/v1 Event (k8s.io/api/events/v1/types.go, read 2026-11).
 constexpr std::size_t kLongestNote = 1'024;
 constexpr std::size_t kLongestName = 253;
-
-std::string cut(std::string text, std::size_t most) {
-    if (text.size() <= most) return text;
-    std::size_t end = most - 3;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    return text.substr(0, end) + "...";
-}
 
 std::string lower(std::string_view text) {
     std::string result(text);

@@ -11,9 +11,9 @@
 namespace promotiond::platform {
 
 // Files *.yaml and *.yml below the directory, any depth, symlinks followed only as Kubernetes makes
-// them (..data). One file may hold several documents. Documents of other kinds are problems that harm no
-// Pipeline beside them. A Pipeline goes when its file does, or when the file is read well without
-// it; an empty or broken file keeps the last good version. Limits: 1 MiB a file.
+// them (..data). One file may hold several documents. Documents of other kinds are problems that
+// harm no Pipeline beside them. A Pipeline goes when its file does, or when the file is read well
+// without it; an empty or broken file keeps the last good version. Limits: 1 MiB a file.
 [[nodiscard]] std::unique_ptr<PipelineSource> local_pipelines(std::filesystem::path directory);
 
 // Values are cached until the file changes. Files readable by others are served with a warning

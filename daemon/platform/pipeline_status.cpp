@@ -7,6 +7,7 @@
 #include <set>
 
 #include "model/codec.hpp"
+#include "platform/text_cut.hpp"
 
 namespace promotiond::platform {
 namespace {
@@ -30,12 +31,7 @@ struct Condition {
     std::string message;
 };
 
-std::string cut(std::string text) {
-    if (text.size() <= kLongestMessage) return text;
-    std::size_t end = kLongestMessage - 3;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    return text.substr(0, end) + "...";
-}
+std::string cut(std::string text) { return cut(std::move(text), kLongestMessage); }
 
 // RFC 3339 in seconds, as metav1.Time.
 std::string time_text(WallTime time) { return model::time_to_text(time).substr(0, 19) + "Z"; }

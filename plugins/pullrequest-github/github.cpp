@@ -165,10 +165,9 @@ Result<PullRequest> GitHub::read(const HttpResponse& response, const std::string
 Result<std::optional<PullRequest>> GitHub::find_open(const std::string& head,
                                                      const std::string& base) {
     const std::string doing = "cannot list pull requests of " + site_.owner + "/" + site_.repo;
-    const auto response = send("GET",
-                               pulls() + "?state=open&head=" + encoded(site_.owner + ":" + head) +
-                                   "&per_page=100",
-                               "", doing);
+    const auto response = send(
+        "GET", pulls() + "?state=open&head=" + encoded(site_.owner + ":" + head) + "&per_page=100",
+        "", doing);
     if (!response) return Error(response.error());
     auto found = pick_pull_request(response->body, site_, head, base);
     if (!found) return context(std::move(found).error(), doing);

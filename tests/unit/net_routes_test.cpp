@@ -78,8 +78,13 @@ TEST_CASE("net: a client certificate opens what asks for one") {
     const auto other = simulators::make_identity("DNS:other.test");
     const HttpServer server({whole(200, "known")}, identity, own.certificate);
     auto request = trusting(server.url(), identity);
-    // The server's alert or the end of the connection, whichever comes first.
-    (void)Client().bad(request);
+    // TLS 1.3 refuses after the handshake: a reset may overtake the alert that says why.
+    const auto anonymous = Client().bad(request);
+    if (anonymous.failure == Failure::Tls) {
+        CHECK(anonymous.message.find("certificate required") != std::string::npos);
+    } else {
+        CHECK((anonymous.failure == Failure::Connect || anonymous.failure == Failure::BadAnswer));
+    }
     request.client_certificate_pem = other.certificate;
     request.client_key_pem = Secret(other.key);
     Client stranger;
