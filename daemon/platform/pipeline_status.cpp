@@ -31,8 +31,6 @@ struct Condition {
     std::string message;
 };
 
-std::string cut(std::string text) { return cut(std::move(text), kLongestMessage); }
-
 // RFC 3339 in seconds, as metav1.Time.
 std::string time_text(WallTime time) { return model::time_to_text(time).substr(0, 19) + "Z"; }
 
@@ -181,7 +179,7 @@ json::object target_json(const Pipeline& pipeline, const Target& target, const O
     if (seen == nullptr) return result;
     result["ready"] = seen->ready;
     if (!seen->revision.empty()) result["revision"] = seen->revision;
-    if (!seen->error.empty()) result["error"] = cut(seen->error);
+    if (!seen->error.empty()) result["error"] = cut(seen->error, kLongestMessage);
     return result;
 }
 
@@ -208,7 +206,7 @@ json::object environment_json(const PipelineState& state, const Environment& env
         json::object promotion{{"id", last->id},
                                {"revision", last->revision},
                                {"phase", std::string(name_of(last->phase))},
-                               {"reason", cut(last->reason)},
+                               {"reason", cut(last->reason, kLongestMessage)},
                                {"lastTransitionTime", time_text(last->updated)}};
         if (!last->location.empty()) promotion["url"] = last->location;
         result["lastPromotion"] = std::move(promotion);
@@ -245,7 +243,7 @@ std::string pipeline_status(const PipelineState& state, std::string_view current
         list.push_back({{"type", each.type},
                         {"status", each.holds ? "True" : "False"},
                         {"reason", each.reason.substr(0, kLongestReason)},
-                        {"message", cut(each.message)},
+                        {"message", cut(each.message, kLongestMessage)},
                         {"lastTransitionTime", since(before, each, now)}});
     }
     json::object environments;
