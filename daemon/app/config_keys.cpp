@@ -164,6 +164,8 @@ std::vector<Key> other_keys() {
         text("platform.kubernetes.selector", KUBERNETES(selector)),
         texts("platform.kubernetes.execAllowed", KUBERNETES(exec_allowed)),
         truth("platform.kubernetes.applications", KUBERNETES(applications)),
+        truth("platform.kubernetes.tokens", KUBERNETES(tokens)),
+        texts("platform.kubernetes.tokenAudiences", KUBERNETES(token_audiences)),
         path("journal.path", MEMBER(journal)),
         duration("journal.retention", 0ms, 24h * 36'500, MEMBER(engine.retention)),
         path("cache.directory", MEMBER(cache)),

@@ -102,7 +102,8 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     self.engine_ = std::move(*engine);
 
     auto server = http::Server::open(self.config_.server, *self.engine_, *self.platform_.secrets,
-                                     *self.strategies_, self.clock_, self.metrics_);
+                                     *self.strategies_, self.clock_, self.metrics_,
+                                     self.platform_.callers.get());
     if (!server) return context(std::move(server).error(), "cannot serve HTTP");
     self.server_ = std::move(*server);
 

@@ -34,6 +34,10 @@ Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics
     opened.client =
         std::make_unique<platform::KubeClient>(std::move(*server), *opened.http, clock, metrics);
     opened.secrets = platform::kube_secrets(*opened.client, clock);
+    if (options.tokens) {
+        opened.callers = platform::kube_callers(*opened.client, clock, metrics,
+                                                {.audiences = options.token_audiences});
+    }
     opened.report = std::make_unique<platform::KubernetesReport>(
         *opened.client, clock, metrics, platform::StatusView{.applications = options.applications},
         host_name());

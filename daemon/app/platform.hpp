@@ -24,6 +24,7 @@ struct Platform {
     std::unique_ptr<net::HttpClient> http;
     std::unique_ptr<platform::KubeClient> client;
     std::unique_ptr<platform::KubernetesReport> report;  // null with directories
+    std::unique_ptr<platform::Callers> callers;  // null: only the configuration's tokens count
     std::unique_ptr<platform::SecretStore> secrets;
     std::unique_ptr<platform::PipelineSource> pipelines;
 };

@@ -127,7 +127,7 @@ Result<std::string> read_events(Views& views, const EventsQuery& query) {
 
 Result<std::string> read_view(Views& views, const Exchange& exchange) {
     switch (exchange.match.route->action) {
-        case Action::ListPipelines: return pipelines_json(*views.snapshot());
+        case Action::ListPipelines: return pipelines_json(*views.snapshot(), exchange.visible);
         case Action::ShowPipeline:
         case Action::ShowWhy: return read_pipeline(views, exchange);
         case Action::ShowPromotion: return read_promotion(views, exchange.match.parameters.at(0));

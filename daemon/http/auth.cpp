@@ -152,7 +152,7 @@ Result<Tokens> Tokens::load(const std::vector<ApiToken>& tokens) {
     return out;
 }
 
-std::optional<Tokens::Bearer> Tokens::who(const Request& request) const {
+std::optional<std::string_view> bearer_of(const Request& request) {
     const std::string* header = request.single("authorization");
     if (header == nullptr || header->size() < 8) return std::nullopt;
     static constexpr std::string_view kScheme = "bearer ";
@@ -161,7 +161,24 @@ std::optional<Tokens::Bearer> Tokens::who(const Request& request) const {
         const char small = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
         if (small != kScheme[i]) return std::nullopt;
     }
-    const std::string presented = sha256(std::string_view(*header).substr(kScheme.size()));
+    return std::string_view(*header).substr(kScheme.size());
+}
+
+Response no_token(const Request& request, bool platform) {
+    Response response = problem(401,
+                                platform ? "a bearer token is needed that this daemon knows or "
+                                           "that the API server gave out"
+                                         : "a bearer token of this daemon is needed",
+                                request);
+    response.rejected = "token";
+    response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"promotiond\"");
+    return response;
+}
+
+std::optional<Tokens::Bearer> Tokens::who(const Request& request) const {
+    const auto token = bearer_of(request);
+    if (!token) return std::nullopt;
+    const std::string presented = sha256(*token);
     std::optional<Bearer> found;
     // Every token is compared, so that time does not tell which one came close.
     for (const Known& known : known_) {

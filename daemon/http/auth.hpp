@@ -33,6 +33,11 @@ void compare_in_vain(const std::optional<Signature>& signature, std::string_view
 
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);
 
+// The token of an Authorization header with the scheme Bearer (RFC 6750); nothing without one.
+[[nodiscard]] std::optional<std::string_view> bearer_of(const Request& request);
+// 401 to whom nobody knows. platform: tokens of the platform's own would do, too.
+[[nodiscard]] Response no_token(const Request& request, bool platform);
+
 // The bearer tokens in force. Immutable; reading the files anew makes a new one.
 class Tokens {
 public:

@@ -60,6 +60,7 @@ struct Core {
     Views& views;
     platform::SecretStore& secrets;
     const Clock& clock;
+    platform::Callers* callers = nullptr;  // null: only the configuration's tokens count
 };
 
 }  // namespace promotiond::http

@@ -87,11 +87,12 @@ struct EngineCore {
 Result<std::unique_ptr<Server>> Server::open(Options options, engine::Engine& engine,
                                              platform::SecretStore& secrets,
                                              const strategy::Strategies& strategies,
-                                             const Clock& clock, Metrics& metrics) {
+                                             const Clock& clock, Metrics& metrics,
+                                             platform::Callers* callers) {
     const auto owner = std::make_shared<EngineCore>(
         EngineCore{EngineCommands(engine), EngineViews(engine, strategies)});
-    return open(std::move(options), Core{owner->commands, owner->views, secrets, clock}, owner,
-                metrics);
+    return open(std::move(options), Core{owner->commands, owner->views, secrets, clock, callers},
+                owner, metrics);
 }
 
 }  // namespace promotiond::http

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "http/message.hpp"
@@ -43,6 +45,8 @@ public:
     Request request;
     Target target;
     Match match;
+    // Namespaces that the caller may see in lists; nothing = all.
+    std::optional<std::set<std::string>> visible;
 
 private:
     Send send_;

@@ -69,8 +69,13 @@ Front::Front(const Options& options, Core core, AddressRanges trusted, Tokens to
       clock_(core.clock),
       metrics_(metrics),
       rate_(options.rate_requests, options.rate_interval),
-      intake_(core, options, std::move(post)),
+      intake_(core, options, post),
       api_(core),
+      // Back on the I/O thread, where everything else begins.
+      guard_(core,
+             [this, post = std::move(post)](const ExchangePtr& exchange) {
+                 post([this, exchange] { hand_over(exchange); });
+             }),
       connections_(metrics.gauge("promotiond_http_connections", "Connections now open.")),
       in_flight_(metrics.gauge("promotiond_http_in_flight", "Requests now being answered.")) {}
 
@@ -131,7 +136,7 @@ std::optional<Response> Front::head(Request& request) {
     return authorize(request, route);
 }
 
-std::optional<Response> Front::authorize(Request& request, const Route& route) const {
+std::optional<Response> Front::authorize(Request& request, const Route& route) {
     if (route.access == Access::Public) return std::nullopt;
     const bool by_signature = route.access == Access::Signature;
     // An operator may approve by token where a machine does by signature.
@@ -140,21 +145,27 @@ std::optional<Response> Front::authorize(Request& request, const Route& route) c
         return std::nullopt;
     }
     const auto known = tokens();
-    if (known->empty() && by_signature) return std::nullopt;
-    if (known->empty()) return authorize_loopback(request);
-    const auto bearer = known->who(request);
-    if (!bearer) {
-        Response response =
-            refusal(request, 401, "a bearer token of this daemon is needed", "token");
-        response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"promotiond\"");
-        return response;
+    if (known->empty() && !guard_.on_duty()) {
+        if (by_signature) return std::nullopt;
+        return authorize_loopback(request);
     }
+    const auto bearer = known->who(request);
+    if (!bearer && guard_.on_duty() && bearer_of(request)) return review_later(request);
+    if (!bearer) return no_token(request, guard_.on_duty());
     const bool needs_operate = route.access != Access::Read;
     if (needs_operate && bearer->scope != AccessScope::Operate) {
         return refusal(request, 403, "this needs a token of scope operate", "token");
     }
     request.actor = bearer->name;
     return std::nullopt;
+}
+
+// The platform is asked when the request is whole, but only so often for each client: a token that
+// is guessed costs a question.
+std::optional<Response> Front::review_later(Request& request) {
+    request.unknown_bearer = true;
+    if (guard_.remembers(request)) return std::nullopt;
+    return over_limit(request);
 }
 
 std::optional<Response> Front::authorize_loopback(Request& request) const {
@@ -180,11 +191,21 @@ void Front::serve(Request request, Send send) {
     }
     const auto exchange = std::make_shared<Exchange>(std::move(request), std::move(*target),
                                                      std::move(*match), std::move(send));
+    if (exchange->request.unknown_bearer) return guard_.check(exchange);
+    hand_over(exchange);
+}
+
+void Front::hand_over(const ExchangePtr& exchange) {
     switch (exchange->match.route->action) {
         case Action::ReceiveEvent: return intake_.event(exchange);
         case Action::ReceiveApproval: return intake_.approval(exchange);
         default: return api_.serve(exchange);
     }
+}
+
+void Front::stop() {
+    guard_.stop();
+    api_.stop();
 }
 
 void Front::answered(std::string_view route, const Response& response) {

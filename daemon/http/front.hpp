@@ -1,5 +1,6 @@
 // Front: the door of the main listener. Rate limit, routing, method, media type and authorization,
-// in this order and before the body is read; then intake or API.
+// in this order and before the body is read; then intake or API. Whom only the platform knows is
+// asked about after that (guard.hpp).
 #pragma once
 
 #include <atomic>
@@ -8,6 +9,7 @@
 #include "base/guarded.hpp"
 #include "http/api.hpp"
 #include "http/auth.hpp"
+#include "http/guard.hpp"
 #include "http/intake.hpp"
 #include "http/peer.hpp"
 #include "http/rate_limit.hpp"
@@ -27,13 +29,16 @@ public:
 
     // From any thread.
     void use(Tokens tokens);
-    void stop() { api_.stop(); }
+    void stop();
 
 private:
-    [[nodiscard]] std::optional<Response> authorize(Request& request, const Route& route) const;
+    [[nodiscard]] std::optional<Response> authorize(Request& request, const Route& route);
+    [[nodiscard]] std::optional<Response> review_later(Request& request);
     [[nodiscard]] std::optional<Response> authorize_loopback(Request& request) const;
     [[nodiscard]] std::optional<Response> over_limit(const Request& request);
     [[nodiscard]] std::shared_ptr<const Tokens> tokens() const;
+
+    void hand_over(const ExchangePtr& exchange);
 
     std::string prefix_;
     AddressRanges trusted_;
@@ -43,6 +48,7 @@ private:
     RateLimit rate_;
     Intake intake_;
     Api api_;
+    Guard guard_;
     std::map<std::pair<std::string_view, unsigned>, Counter*> requests_;
     Gauge& connections_;
     Gauge& in_flight_;

@@ -25,6 +25,8 @@ struct Request {
     bool forwarded = false;  // some proxy header is present, trusted or not
     std::string request_id;  // for logs and answers
     std::string actor;       // who an operator's token says it is
+    bool unknown_bearer =
+        false;               // a token that the configuration does not know, but the platform may
     std::string_view route;  // pattern in the table of routes, for metrics; static storage
 
     // The only value of that name (lower case): nothing if it is absent or there more than once.

@@ -74,9 +74,12 @@ struct Core;
 class Server {
 public:
     // Invalid: addresses, certificates or token files (with what to do); Conflict: address in use.
+    // callers: whom the platform knows beside options.tokens; with them loopback needs a token,
+    // too.
     [[nodiscard]] static Result<std::unique_ptr<Server>> open(
         Options options, engine::Engine& engine, platform::SecretStore& secrets,
-        const strategy::Strategies& strategies, const Clock& clock, Metrics& metrics);
+        const strategy::Strategies& strategies, const Clock& clock, Metrics& metrics,
+        platform::Callers* callers = nullptr);
     // The same over any core (core.hpp), whose parts core_owner keeps alive.
     [[nodiscard]] static Result<std::unique_ptr<Server>> open(Options options, Core core,
                                                               std::shared_ptr<void> core_owner,

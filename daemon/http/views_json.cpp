@@ -181,15 +181,22 @@ std::string accepted_json(const engine::Accepted& accepted) {
     return std::move(json).text();
 }
 
-std::string pipelines_json(const engine::Snapshot& snapshot) {
+std::string pipelines_json(const engine::Snapshot& snapshot,
+                           const std::optional<std::set<std::string>>& namespaces) {
     JsonText json;
     json.begin_object().key("pipelines").begin_array();
     for (const auto& [name, view] : snapshot.pipelines) {
+        if (namespaces && !namespaces->contains(name.ns)) continue;
         pipeline_members(json, name, view, nullptr);
         json.end_object();
     }
     json.end_array().key("problems").begin_array();
-    for (const auto& problem : snapshot.problems) problem_object(json, problem);
+    for (const auto& problem : snapshot.problems) {
+        // A platform that has namespaced callers has places that begin with the namespace.
+        const std::string& place = problem.where.file;
+        if (!namespaces || namespaces->contains(place.substr(0, place.find('/'))))
+            problem_object(json, problem);
+    }
     json.end_array().end_object();
     return std::move(json).text();
 }

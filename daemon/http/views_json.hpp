@@ -2,6 +2,8 @@
 // unknown or empty is left out. openapi.yaml is the contract.
 #pragma once
 
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,7 +12,9 @@
 namespace promotiond::http {
 
 [[nodiscard]] std::string accepted_json(const engine::Accepted& accepted);
-[[nodiscard]] std::string pipelines_json(const engine::Snapshot& snapshot);
+// Of these namespaces; nothing = all.
+[[nodiscard]] std::string pipelines_json(const engine::Snapshot& snapshot,
+                                         const std::optional<std::set<std::string>>& namespaces);
 [[nodiscard]] std::string pipeline_json(const engine::Snapshot& snapshot,
                                         const model::PipelineName& name,
                                         const std::vector<decision::Why>& why);

@@ -25,6 +25,9 @@ struct KubernetesOptions {
     std::vector<std::string> namespaces = {};    // empty = all
     std::string selector = {};                   // by labels; empty = all
     bool applications = true;                    // watch what Pipelines promote, not only clusters
+    bool tokens = true;                          // callers of the API may show Kubernetes tokens
+    std::vector<std::string> token_audiences = {};  // that they must be made for; empty = the
+                                                    // API server's own
 };
 
 // Where the API server is and who we are to it, by these options.
@@ -64,5 +67,21 @@ struct KubeSecretsOptions {
 
 [[nodiscard]] std::unique_ptr<SecretStore> kube_secrets(KubeClient& client, const Clock& clock,
                                                         KubeSecretsOptions options = {});
+
+struct KubeCallersOptions {
+    std::vector<std::string> audiences = {};
+    // How long a yes and a no are remembered: so long does a right that was taken away last.
+    std::chrono::milliseconds yes{60'000};
+    std::chrono::milliseconds no{10'000};
+    std::size_t most = 4096;  // answers remembered of each kind
+    std::chrono::milliseconds timeout{5'000};
+};
+
+// Tokens by TokenReview (authentication.k8s.io/v1), rights by SubjectAccessReview
+// (authorization.k8s.io/v1) on pipelines.pipelines.weave.works; Verb::Approve is the verb
+// "approve". Metric: promotiond_kube_reviews_total{review, result}.
+[[nodiscard]] std::unique_ptr<Callers> kube_callers(KubeClient& client, const Clock& clock,
+                                                    Metrics& metrics,
+                                                    KubeCallersOptions options = {});
 
 }  // namespace promotiond::platform

@@ -1,10 +1,13 @@
-// Where Pipelines and secrets come from, and where status goes: three small interfaces with one
-// implementation a platform. The engine cannot tell which it has.
+// Where Pipelines and secrets come from, where status goes, and who may ask about them: small
+// interfaces with one implementation a platform. The engine cannot tell which it has.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -44,6 +47,33 @@ public:
     // Thread-safe. May block on I/O, briefly.
     [[nodiscard]] virtual Result<Secret> get(const std::string& ns, const std::string& name,
                                              const std::string& key) = 0;
+};
+
+// Someone who came with a token that the platform itself gave out.
+struct Caller {
+    std::string name;      // for the record; printable
+    std::string identity;  // all that the platform knows of them, in its own words
+};
+
+// What a caller wants with Pipelines. Approve is also to retry, to cancel and to plan.
+enum class Verb { Get, List, Approve };
+
+// Who callers are and what they may, where the platform knows that better than a configuration.
+//
+// Thread-safe. who() and may() may block on the network; their errors are Transient: it cannot be
+// asked now, which is neither a yes nor a no.
+class Callers {
+public:
+    virtual ~Callers() = default;
+    // True if who() would name somebody without asking; does not block.
+    [[nodiscard]] virtual bool remembers(std::string_view token) const = 0;
+    // Nothing: the token is nobody's.
+    [[nodiscard]] virtual Result<std::optional<Caller>> who(std::string_view token,
+                                                            const std::stop_token& stop) = 0;
+    // An empty name is all Pipelines of the namespace, an empty namespace all there are.
+    [[nodiscard]] virtual Result<bool> may(const Caller& caller, Verb verb,
+                                           const model::PipelineName& pipelines,
+                                           const std::stop_token& stop) = 0;
 };
 
 // A Pipeline with all that is known of it, as of one commit. Immutable.

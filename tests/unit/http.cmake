@@ -10,3 +10,5 @@ promotiond_test(http_tls
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_tls_test.cpp LINKS promotiond::http_core OpenSSL::SSL OpenSSL::Crypto LABELS "unit;threads")
 promotiond_test(http_endings
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_endings_test.cpp LINKS promotiond::http_core LABELS "unit;threads")
+promotiond_test(http_callers
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_callers_test.cpp LINKS promotiond::http_core LABELS "unit;threads")

@@ -109,7 +109,7 @@ TEST_CASE("kube pipelines: a change of status alone changes nothing") {
                               After::StaySilent)});
     Reader reader(cluster);
     const auto all = reader.until([](const Pipelines& p) { return p.all.size() == 2; });
-    CHECK(reader.calls() == 2);
+    CHECK(reader.calls() <= 2);  // with a and, later or at once, with b
     CHECK(all.all[0]->app.name == "podinfo");
 }
 
