@@ -1,9 +1,13 @@
 # The manifest editor and the pull-request flow.
 target_sources(promotiond_gitops PRIVATE
     ${CMAKE_CURRENT_LIST_DIR}/manifest.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/manifest_image.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_marker.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_scalar.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_scan.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/manifest_tree.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/promotion_rules.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/promotion_state.cpp
     ${CMAKE_CURRENT_LIST_DIR}/pull_request.cpp
     ${CMAKE_CURRENT_LIST_DIR}/pull_request_change.cpp
     ${CMAKE_CURRENT_LIST_DIR}/pull_request_text.cpp)

@@ -1,4 +1,4 @@
-#include <promotiond/gitops/manifest.hpp>
+#include "manifest_edit.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -41,6 +41,7 @@ bool may_begin_comment(std::string_view text, const Line& line, std::size_t at) 
 struct Target {
     std::size_t node = 0;  // index
     int line = 0;          // from 1
+    std::string value;     // that it gets
 };
 
 Error refused(std::size_t line_index, std::string_view why) {
@@ -50,9 +51,8 @@ Error refused(std::size_t line_index, std::string_view why) {
 // The edit of one text: finds the marked scalars, replaces them, proves the result.
 class Editor {
 public:
-    Editor(std::string_view text, const std::vector<std::string>& names, std::string_view value,
-           const ManifestLimits& limits)
-        : text_(text), names_(names), value_(value), limits_(limits), lines_(lines_of(text)) {}
+    Editor(std::string_view text, const Marking& marking, const ManifestLimits& limits)
+        : text_(text), marking_(marking), limits_(limits), lines_(lines_of(text)) {}
 
     Result<Edited> run() {
         if (!mentions_us()) return Edited{std::string(text_), {}, false};
@@ -77,9 +77,10 @@ private:
         return false;
     }
 
-    bool ours(std::size_t at, const Line& line) const {
-        const auto name = marker_in(text_.substr(at, line.end - at));
-        return name && std::find(names_.begin(), names_.end(), *name) != names_.end();
+    // The marker that begins here, if it is one of ours.
+    std::optional<std::string> ours(std::size_t at, const Line& line) const {
+        auto name = marker_in(text_.substr(at, line.end - at), marking_.key);
+        return name && marking_.is_ours(*name) ? name : std::nullopt;
     }
 
     // The scalar that covers this byte, if any.
@@ -106,11 +107,15 @@ private:
         for (std::size_t i = 0; i < lines_.size(); ++i) {
             if (auto inside = refuse_marker_in_scalar(i); !inside) return inside;
             const std::size_t comment = comment_of(lines_[i]);
-            if (comment == std::string_view::npos || !ours(comment, lines_[i])) continue;
+            const auto name =
+                comment == std::string_view::npos ? std::nullopt : ours(comment, lines_[i]);
+            if (!name) continue;
             const bool alone = is_blank(text_.substr(lines_[i].begin, comment - lines_[i].begin));
+            if (alone && !marking_.may_stand_above) continue;
             const auto marked = alone ? i + 1 : i;
             if (alone && decided_at_line_end(marked)) continue;
-            if (auto target = target_on(marked, i); !target) return std::move(target).error();
+            if (auto target = target_on(marked, i, *name); !target)
+                return std::move(target).error();
         }
         return {};
     }
@@ -140,11 +145,12 @@ private:
         if (is_blank(text_.substr(lines_[index].begin, comment - lines_[index].begin))) {
             return false;
         }
-        return marker_in(text_.substr(comment, lines_[index].end - comment)).has_value();
+        const auto text = text_.substr(comment, lines_[index].end - comment);
+        return marker_in(text, marking_.key).has_value();
     }
 
     // Invariant: at most one node is remembered for a line.
-    Result<void> target_on(std::size_t index, std::size_t marker_line) {
+    Result<void> target_on(std::size_t index, std::size_t marker_line, const std::string& name) {
         if (index >= lines_.size()) return refused(marker_line, "the marker has no value below it");
         const Line& line = lines_[index];
         std::vector<std::size_t> candidates;
@@ -165,7 +171,8 @@ private:
         }
         const YamlNode& node = nodes_[candidates[0]];
         if (auto fit = check_fit(node, line, marker_line); !fit) return fit;
-        targets_.push_back({candidates[0], static_cast<int>(index) + 1});
+        targets_.push_back(
+            {candidates[0], static_cast<int>(index) + 1, marking_.value_for(name, node.value)});
         return {};
     }
 
@@ -197,12 +204,12 @@ private:
         std::size_t copied = 0;
         for (const Target& target : targets_) {
             const YamlNode& node = nodes_[target.node];
-            edited.edits.push_back({target.line, node.value, std::string(value_)});
+            edited.edits.push_back({target.line, node.value, target.value});
             edited.text += text_.substr(copied, node.begin - copied);
             // Also when the text is equal already: a plain 1.10 reads as a number, "1.10" does not.
-            const bool stays = node.value == value_ && quotes_of(node) != Quotes::None;
+            const bool stays = node.value == target.value && quotes_of(node) != Quotes::None;
             edited.text += stays ? std::string(text_.substr(node.begin, node.end - node.begin))
-                                 : write_scalar(value_, quotes_of(node));
+                                 : write_scalar(target.value, quotes_of(node));
             copied = node.end;
         }
         edited.text += text_.substr(copied);
@@ -221,10 +228,9 @@ private:
             const YamlNode& was = nodes_[i];
             const YamlNode& is = (*after)[i];
             const bool marked = target != targets_.end() && target->node == i;
+            same = is.value == (marked ? target->value : was.value) && is.is_key == was.is_key &&
+                   is.is_typed == was.is_typed && (marked || is.kind == was.kind);
             if (marked) ++target;
-            same = is.value == (marked ? value_ : std::string_view(was.value)) &&
-                   is.is_key == was.is_key && is.is_typed == was.is_typed &&
-                   (marked || is.kind == was.kind);
         }
         if (same) return {};
         return Error{
@@ -233,8 +239,7 @@ private:
     }
 
     std::string_view text_;
-    const std::vector<std::string>& names_;
-    std::string_view value_;
+    const Marking& marking_;
     const ManifestLimits& limits_;
     std::vector<Line> lines_;
     std::vector<YamlNode> nodes_;
@@ -248,17 +253,30 @@ bool may_hold_markers(std::string_view path, std::string_view text, std::string_
     return text.find('"' + std::string(marker_key) + '"') != std::string_view::npos;
 }
 
-Result<Edited> set_marked_values(std::string_view text, const std::vector<std::string>& names,
-                                 std::string_view value, const ManifestLimits& limits) {
+Result<Edited> edit_marked(std::string_view text, const Marking& marking,
+                           const ManifestLimits& limits) {
     if (text.size() > limits.bytes) {
         return Error{ErrorKind::Invalid, "line 1: the file has " + std::to_string(text.size()) +
                                              " bytes; the limit is " +
                                              std::to_string(limits.bytes)};
     }
+    return Editor(text, marking, limits).run();
+}
+
+Result<Edited> set_marked_values(std::string_view text, const std::vector<std::string>& names,
+                                 std::string_view value, const ManifestLimits& limits) {
     if (value.empty() || !is_utf8(value)) {
         return Error{ErrorKind::Invalid, "the new value is empty or not UTF-8"};
     }
-    return Editor(text, names, value, limits).run();
+    const Marking marking{
+        .key = kMarkerKey,
+        .may_stand_above = true,
+        .is_ours =
+            [&](const std::string& name) {
+                return std::find(names.begin(), names.end(), name) != names.end();
+            },
+        .value_for = [&](const auto&, const auto&) { return std::string(value); }};
+    return edit_marked(text, marking, limits);
 }
 
 }  // namespace promotiond::sdk::inline v1::gitops

@@ -88,10 +88,10 @@ private:
 
 }  // namespace
 
-std::optional<std::string> marker_in(std::string_view comment) {
+std::optional<std::string> marker_in(std::string_view comment, std::string_view key) {
     const auto begin = comment.find_first_not_of('#');
     if (begin == std::string_view::npos) return std::nullopt;
-    return FlatObject(comment.substr(begin)).value_of(kMarkerKey);
+    return FlatObject(comment.substr(begin)).value_of(key);
 }
 
 }  // namespace promotiond::sdk::inline v1::gitops

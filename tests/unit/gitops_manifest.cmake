@@ -3,12 +3,17 @@ set(kit ${PROJECT_SOURCE_DIR}/sdk/gitops)
 set(manifest_sources ${kit}/manifest.cpp ${kit}/manifest_marker.cpp ${kit}/manifest_scalar.cpp ${kit}/manifest_scan.cpp)
 
 promotiond_test(gitops_manifest
-    SOURCES gitops_manifest_test.cpp ${manifest_sources}
+    SOURCES gitops_image_test.cpp gitops_manifest_test.cpp ${manifest_sources} ${kit}/manifest_image.cpp
     LINKS promotiond::sdk PkgConfig::libyaml
     LABELS unit)
 promotiond_test(gitops_pull_request
     SOURCES gitops_pull_request_test.cpp gitops_pull_request_text_test.cpp gitops_pull_request_fake.cpp
             gitops_memory_forge.cpp
             ${kit}/pull_request.cpp ${kit}/pull_request_change.cpp ${kit}/pull_request_text.cpp ${manifest_sources}
+    LINKS promotiond::sdk PkgConfig::libyaml Poco::JSON
+    LABELS unit)
+promotiond_test(gitops_promotion
+    SOURCES gitops_promotion_rules_test.cpp gitops_promotion_state_test.cpp ${kit}/promotion_rules.cpp ${kit}/promotion_state.cpp
+            ${kit}/manifest_tree.cpp ${kit}/manifest_scalar.cpp
     LINKS promotiond::sdk PkgConfig::libyaml Poco::JSON
     LABELS unit)

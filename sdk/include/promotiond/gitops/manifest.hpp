@@ -5,6 +5,9 @@
 // "flux-system:podinfo:prod"}`. Values are `ns:pipeline:env`, or, when each target is promoted by
 // itself, `ns:pipeline:env/namespace` and `ns:pipeline:env/cluster/namespace`.
 //
+// A second kind of marker is that of image updates, `{"$imagepolicy": "<group>:<app>"}`, with
+// `:tag` or `:name` behind it for a line that has only that part; it stands at the end of the line.
+//
 // The file is never re-serialised: quoting, comments, line ends, a byte order mark and everything
 // else stay. libyaml's tokens say where a scalar begins and ends; the edited text is scanned again
 // to prove that exactly the meant scalars changed. Pure; any thread. Standard library only in this
@@ -50,6 +53,22 @@ struct ManifestLimits {
                                                const std::vector<std::string>& names,
                                                std::string_view value,
                                                const ManifestLimits& limits = {});
+
+// One image of an application, as gitops-promotion is told of it.
+struct ImageRelease {
+    std::string group;
+    std::string app;
+    std::string tag;
+};
+
+// Invalid: no image reference can have this name or tag.
+[[nodiscard]] Result<void> check_image(const ImageRelease& release);
+
+// Sets what is marked `{"$imagepolicy": "<group>:<app>"}` to the tag, behind the image repository
+// that the line has already; `:tag` to the tag alone; `:name` to the application's name, unless the
+// line names a repository (one with a slash), which stays. Otherwise as set_marked_values.
+[[nodiscard]] Result<Edited> set_image_values(std::string_view text, const ImageRelease& release,
+                                              const ManifestLimits& limits = {});
 
 }  // namespace promotiond::sdk::inline v1::gitops
 
