@@ -44,7 +44,8 @@ Finding about_pending(const Promotion& promotion, const std::string& what) {
     const bool has_place = !promotion.location.empty();
     return {70,
             {"waiting-for-merge",
-             what + " waits to be merged" + (has_place ? ": " + promotion.location : "")},
+             what + " waits to be merged" + (has_place ? ": " + promotion.location : "") +
+                 (promotion.summary.empty() ? "" : " (" + promotion.summary + ")")},
             has_place ? "merge " + promotion.location : "merge it at the forge",
             promotion.updated};
 }

@@ -198,6 +198,14 @@ Result<std::optional<PullRequest>> pick_pull_request(std::string_view json, cons
     }
 }
 
+bool tells_merge_state(std::string_view json) {
+    try {
+        return !text(*parse(json).extract<Object::Ptr>(), "mergeable_state").empty();
+    } catch (const Poco::Exception&) {
+        return false;
+    }
+}
+
 Result<std::vector<std::string>> read_reviewers(std::string_view json) {
     try {
         const auto root = parse(json);
@@ -228,6 +236,16 @@ Error read_problem(const sdk::HttpResponse& response, std::string_view token,
         error.retry_after = pause_of(response, now);
     }
     return error;
+}
+
+// A budget that is used up has the type RATE_LIMITED and HTTP 200 (docs.github.com, "Rate limits
+// and query limits for the GraphQL API", 2026-11).
+Error read_graphql_problem(const sdk::HttpResponse& response, std::string_view token,
+                           std::chrono::sys_time<std::chrono::milliseconds> now) {
+    sdk::HttpResponse problem = response;
+    const bool spent = response.body.find("\"RATE_LIMITED\"") != std::string::npos;
+    problem.code = spent ? 429 : 422;
+    return read_problem(problem, token, now);
 }
 
 }  // namespace promotiond::github

@@ -20,6 +20,9 @@ namespace promotiond::github {
 [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> pick_pull_request(
     std::string_view json, const Site& site, const std::string& head, const std::string& base);
 
+// Whether it is a whole answer, with mergeable_state, and not a list's entry.
+[[nodiscard]] bool tells_merge_state(std::string_view json);
+
 // The logins of a list of reviews.
 [[nodiscard]] sdk::Result<std::vector<std::string>> read_reviewers(std::string_view json);
 
@@ -27,5 +30,10 @@ namespace promotiond::github {
 // in one line and without the token.
 [[nodiscard]] sdk::Error read_problem(const sdk::HttpResponse& response, std::string_view token,
                                       std::chrono::sys_time<std::chrono::milliseconds> now);
+
+// Likewise for GraphQL's errors, which come with HTTP 200.
+[[nodiscard]] sdk::Error read_graphql_problem(const sdk::HttpResponse& response,
+                                              std::string_view token,
+                                              std::chrono::sys_time<std::chrono::milliseconds> now);
 
 }  // namespace promotiond::github

@@ -24,12 +24,6 @@ using Object = Poco::JSON::Object;
 
 constexpr std::uint64_t kLargestAnswer = 8u << 20;  // bytes: a page of 100 pull requests
 
-std::string encoded(const std::string& text) {
-    std::string out;
-    Poco::URI::encode(text, "!*'();:@&=+$,/?#[]", out);
-    return out;
-}
-
 bool is_name(const std::string& text) {
     const bool letters = std::all_of(text.begin(), text.end(), [](unsigned char c) {
         return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
@@ -94,6 +88,12 @@ void set_api(Site& site, const std::string& authority, const std::string& api_ur
 
 }  // namespace
 
+std::string encoded(const std::string& text) {
+    std::string out;
+    Poco::URI::encode(text, "!*'();:@&=+$,/?#[]", out);
+    return out;
+}
+
 Result<Site> site_of(const std::string& url, const std::string& api_url) {
     const auto [authority, full_path] = authority_and_path(url);
     std::string path = full_path;
@@ -144,7 +144,9 @@ Result<HttpResponse> exchange(const sdk::Call& call, const Access& access, sdk::
 GitHub::GitHub(const sdk::Call& call, Site site, Access access)
     : call_(call), site_(std::move(site)), access_(std::move(access)) {}
 
-std::string GitHub::pulls() const { return "/repos/" + site_.owner + "/" + site_.repo + "/pulls"; }
+std::string GitHub::repository() const { return "/repos/" + site_.owner + "/" + site_.repo; }
+
+std::string GitHub::pulls() const { return repository() + "/pulls"; }
 
 Result<HttpResponse> GitHub::send(const std::string& method, const std::string& path,
                                   const std::string& body, const std::string& doing) {
@@ -216,23 +218,6 @@ Result<void> GitHub::close(const PullRequest& existing) {
                                "cannot close pull request #" + number);
     if (!response) return Error(response.error());
     return {};
-}
-
-Result<std::optional<PullRequest>> GitHub::by_number(std::uint64_t number,
-                                                     const std::string& etag) {
-    const std::string doing = "cannot look at pull request #" + std::to_string(number);
-    sdk::HttpRequest request;
-    request.url = site_.api + pulls() + "/" + std::to_string(number);
-    if (!etag.empty()) request.headers.emplace_back("If-None-Match", etag);
-    const auto response = exchange(call_, access_, std::move(request), doing);
-    if (!response) return Error(response.error());
-    if (response->code == 304) return std::optional<PullRequest>();
-    auto found = read(*response, doing);
-    if (!found) return std::move(found).error();
-    if (found->number != number) {
-        return Error{ErrorKind::Transient, doing + ": bad answer: it has another number"};
-    }
-    return std::optional(*std::move(found));
 }
 
 }  // namespace promotiond::github

@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+#include "standing.hpp"
+
 namespace promotiond::github {
 
 // Where a repository and its API are.
@@ -30,6 +32,9 @@ struct Site {
 // From a repository URL (https, ssh, or git@host:owner/repo) and an API address that replaces the
 // one that follows from its host. Invalid with the reason.
 [[nodiscard]] sdk::Result<Site> site_of(const std::string& url, const std::string& api_url);
+
+// Percent-encoded as one part of a path or query.
+[[nodiscard]] std::string encoded(const std::string& text);
 
 // How requests are made, whoever asks.
 struct Access {
@@ -57,8 +62,14 @@ public:
     [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> update(
         const sdk::gitops::PullRequest& existing,
         const sdk::gitops::PullRequestText& text) override;
+    // With what keeps an open one from being merged.
     [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> by_number(
         std::uint64_t number, const std::string& etag) override;
+    [[nodiscard]] sdk::Result<void> stop_auto_merge(
+        const sdk::gitops::PullRequest& existing) override;
+    // auto_merge: what nothing holds back is merged at once, the rest is set to be merged by GitHub
+    // as soon as the rules allow it, or queued where the base branch has a merge queue. One that
+    // this credential has set is switched off without the option.
     [[nodiscard]] sdk::Result<std::vector<std::string>> apply(
         const sdk::gitops::PullRequest& existing,
         const sdk::gitops::PullRequestOptions& options) override;
@@ -77,12 +88,21 @@ private:
     void add_names(const std::string& path,
                    const std::map<std::string, std::vector<std::string>>& names,
                    const std::string& doing, std::vector<std::string>& warnings);
+    void warn(const sdk::Error& error, std::vector<std::string>& warnings);
     [[nodiscard]] sdk::Result<void> merge_when_allowed(const sdk::gitops::PullRequest& existing,
                                                        const std::string& method);
-    [[nodiscard]] sdk::Result<std::string> graphql(const std::string& query,
+    [[nodiscard]] sdk::Result<void> merge_now(const sdk::gitops::PullRequest& existing,
+                                              const std::string& method, const std::string& doing);
+    [[nodiscard]] sdk::Result<Standing> standing_of(const std::string& node_id,
+                                                    const std::string& doing);
+    void add_rules(const std::string& base, Standing& standing);
+    [[nodiscard]] sdk::Result<std::string> obstacle(const std::string& node_id,
+                                                    const std::string& base);
+    // The answer's data, as JSON text.
+    [[nodiscard]] sdk::Result<std::string> graphql(std::string_view query,
                                                    const std::map<std::string, std::string>& values,
-                                                   const std::string& member,
                                                    const std::string& doing);
+    [[nodiscard]] std::string repository() const;  // its path below the API's address
     [[nodiscard]] std::string pulls() const;
 
     const sdk::Call& call_;

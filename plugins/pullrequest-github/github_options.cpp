@@ -1,6 +1,6 @@
 // What is set on a pull request once it is open: labels, people, draft, automatic merge.
-#include <Poco/Exception.h>
-#include <Poco/JSON/Parser.h>
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
 
 #include <algorithm>
 #include <utility>
@@ -18,7 +18,6 @@ using forge::Names;
 using forge::text_of;
 using sdk::Error;
 using sdk::ErrorKind;
-using sdk::HttpResponse;
 using sdk::Result;
 using sdk::gitops::PullRequest;
 using sdk::gitops::PullRequestOptions;
@@ -34,6 +33,12 @@ Poco::JSON::Array array_of(const Names& names) {
 
 }  // namespace
 
+void GitHub::warn(const Error& error, Names& warnings) {
+    const bool passing = error.kind == ErrorKind::Transient || error.kind == ErrorKind::Throttled;
+    if (passing && !unanswered_) unanswered_ = error;
+    warnings.push_back(error.message);
+}
+
 void GitHub::add_names(const std::string& path,
                        const std::map<std::string, std::vector<std::string>>& names,
                        const std::string& doing, std::vector<std::string>& warnings) {
@@ -43,11 +48,7 @@ void GitHub::add_names(const std::string& path,
     }
     if (body.size() == 0) return;
     const auto response = send("POST", path, text_of(body), doing);
-    if (response) return;
-    const auto kind = response.error().kind;
-    const bool passing = kind == ErrorKind::Transient || kind == ErrorKind::Throttled;
-    if (passing && !unanswered_) unanswered_ = response.error();
-    warnings.push_back(response.error().message);
+    if (!response) warn(response.error(), warnings);
 }
 
 // Asked once: who has reviewed is no longer on the list of those asked, and is not asked again for
@@ -76,8 +77,7 @@ void GitHub::ask_for_reviews(const PullRequest& existing, const PullRequestOptio
 
 Result<Names> GitHub::apply(const PullRequest& existing, const PullRequestOptions& options) {
     Names warnings;
-    const std::string issue =
-        "/repos/" + site_.owner + "/" + site_.repo + "/issues/" + std::to_string(existing.number);
+    const std::string issue = repository() + "/issues/" + std::to_string(existing.number);
     add_names(issue + "/labels", {{"labels", missing(options.labels, existing.labels)}},
               "cannot add labels", warnings);
     ask_for_reviews(existing, options, warnings);
@@ -90,77 +90,20 @@ Result<Names> GitHub::apply(const PullRequest& existing, const PullRequestOption
         const auto ready = graphql(
             "mutation($id: ID!) { markPullRequestReadyForReview(input: {pullRequestId: $id}) { "
             "clientMutationId } }",
-            {{"id", existing.node_id}}, "", "cannot mark the draft as ready for review");
-        if (!ready) warnings.push_back(ready.error().message);
+            {{"id", existing.node_id}}, "cannot mark the draft as ready for review");
+        if (!ready) warn(ready.error(), warnings);
         draft = !ready;
     }
     if (options.auto_merge && !existing.auto_merge && !draft) {
         if (auto done = merge_when_allowed(existing, options.merge_method); !done) {
-            warnings.push_back(done.error().message);
+            warn(done.error(), warnings);
         }
+    }
+    if (!options.auto_merge && existing.auto_merge) {
+        if (auto stopped = stop_auto_merge(existing); !stopped) warn(stopped.error(), warnings);
     }
     if (unanswered_) return *std::exchange(unanswered_, std::nullopt);
     return warnings;
-}
-
-Result<std::string> GitHub::graphql(const std::string& query,
-                                    const std::map<std::string, std::string>& values,
-                                    const std::string& member, const std::string& doing) {
-    Object variables;
-    for (const auto& [key, value] : values) variables.set(key, value);
-    Object body;
-    body.set("query", query);
-    body.set("variables", variables);
-    sdk::HttpRequest request;
-    request.method = "POST";
-    request.url = site_.graphql;
-    request.body = text_of(body);
-    const auto response = exchange(call_, access_, std::move(request), doing);
-    if (!response) return Error(response.error());
-    try {
-        Poco::JSON::Parser parser;
-        const auto root = parser.parse(response->body).extract<Object::Ptr>();
-        // GraphQL says what went wrong with HTTP 200.
-        if (const auto errors = root->getArray("errors"); !errors.isNull() && errors->size() > 0) {
-            HttpResponse problem;
-            problem.code = 422;
-            problem.body = response->body;
-            return context(read_problem(problem, access_.token.reveal(), call_.now()), doing);
-        }
-        if (member.empty()) return std::string();
-        const auto data = root->getObject("data");
-        const auto found = data.isNull() ? data : data->getObject("node");
-        return found.isNull() ? std::string() : found->optValue<std::string>(member, {});
-    } catch (const Poco::Exception&) {
-        return Error{ErrorKind::Transient, doing + ": bad answer"};
-    }
-}
-
-// Auto-merge can be scheduled only while something is in the way; what is clean is merged at once.
-Result<void> GitHub::merge_when_allowed(const PullRequest& existing, const std::string& method) {
-    const std::string doing = "cannot merge automatically";
-    const auto state =
-        graphql("query($id: ID!) { node(id: $id) { ... on PullRequest { mergeStateStatus } } }",
-                {{"id", existing.node_id}}, "mergeStateStatus", doing);
-    if (!state) return Error(state.error());
-    if (*state == "CLEAN" || *state == "HAS_HOOKS") {
-        Object body;
-        body.set("sha", existing.head_sha);
-        body.set("merge_method", method);
-        const auto merged = send("PUT", pulls() + "/" + std::to_string(existing.number) + "/merge",
-                                 text_of(body), doing);
-        if (!merged) return Error(merged.error());
-        return {};
-    }
-    std::string upper = method;
-    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    const auto scheduled = graphql(
-        "mutation($id: ID!, $method: PullRequestMergeMethod!, $head: GitObjectID!) { "
-        "enablePullRequestAutoMerge(input: {pullRequestId: $id, mergeMethod: $method, "
-        "expectedHeadOid: $head}) { clientMutationId } }",
-        {{"id", existing.node_id}, {"method", upper}, {"head", existing.head_sha}}, "", doing);
-    if (!scheduled) return Error(scheduled.error());
-    return {};
 }
 
 }  // namespace promotiond::github

@@ -125,6 +125,17 @@ Outcome complete(const Promotion& promotion, Call& call, const PullRequestOption
         .with_details(text_of(details));
 }
 
+// What an earlier config let merge by itself must not do so with a revision that waits for people.
+// Where it cannot be switched off for good, apply() says so.
+Result<void> hold(std::optional<PullRequest>& found, const PullRequestOptions& options,
+                  Forge& forge) {
+    if (!found || !found->auto_merge || options.auto_merge) return {};
+    auto stopped = forge.stop_auto_merge(*found);
+    if (!stopped) return passes(stopped.error()) ? std::move(stopped) : Result<void>();
+    found->auto_merge = false;
+    return {};
+}
+
 Outcome already_there(const Promotion& promotion) {
     return Outcome::done().with_summary("already at " + std::string(promotion.revision));
 }
@@ -179,6 +190,9 @@ Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig&
         }
         if (*found && (*found)->base_branch != prepared->base) {
             found = std::optional<PullRequest>();
+        }
+        if (auto held = hold(*found, config.options, forge); !held) {
+            return Outcome::from(held.error());
         }
         // A base that never holds still must not keep the request from opening.
         const auto pushed =

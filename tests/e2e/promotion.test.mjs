@@ -171,6 +171,74 @@ test('e2e: a repository that does not allow auto-merge still gets its pull reque
   await world.invariants();
 });
 
+const required = (contexts, more = {}) => ({type: 'required_status_checks', pattern: 'refs/heads/main', contexts, ...more});
+const summaryOf = async (id) => (await world.daemon.promotion(id)).summary;
+
+test('e2e: what a pull request waits for is told by name, and changes as checks report', async () => {
+  await world.forge.do('rules', {repository: kRepository, rules: [required(['ci', 'deploy']), {type: 'pull_request', pattern: 'refs/heads/main', approvals: 1}]});
+  await withPullRequests();
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'Pending');
+  await world.forge.do('status', {repository: kRepository, branch: kQaBranch, context: 'ci', state: 'pending'});
+  await until('the check and the review', async () => /waits for check ci and a review/.test(await summaryOf(id)));
+  await world.forge.do('status', {repository: kRepository, branch: kQaBranch, context: 'ci', state: 'success'});
+  await world.forge.do('approve', {repository: kRepository, number: 1});
+  await until('the check that nobody has begun', async () => /waits for check deploy:/.test(await summaryOf(id)));
+  await world.forge.do('check-run', {repository: kRepository, branch: kQaBranch, name: 'deploy', conclusion: 'failure'});
+  await until('the check that failed', async () => /waits for check deploy \(failure\)/.test(await summaryOf(id)));
+  assert.match(JSON.stringify(await world.daemon.get('/api/v1/pipelines/flux-system/podinfo/why')), /waits for check deploy \(failure\)/);
+  await world.forge.do('check-run', {repository: kRepository, branch: kQaBranch, name: 'deploy', conclusion: 'neutral'});
+  await until('nothing in the way', async () => /#1 can be merged/.test(await summaryOf(id)));
+  await world.invariants();
+});
+
+test('e2e: auto-merge is switched off before a revision is pushed that needs a person', async () => {
+  await world.forge.do('settings', {repository: kRepository, allowAutoMerge: true});
+  await world.forge.do('rules', {repository: kRepository, rules: [required(['ci'], {classic: true})]});
+  await withPullRequests('    autoMerge: true\n');
+  await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  const first = async () => (await world.forge.see('pulls', {repository: kRepository}))[0];
+  await until('auto-merge is on', async () => (await first()).autoMerge);
+  const read = world.daemon.logs.match(/PROMO-0006/g).length;
+  await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge)));
+  await until('the changed pipeline', () => world.daemon.logs.match(/PROMO-0006/g).length > read);
+  await world.forge.do('clear-requests');
+  const id = await world.deliver('1.0.2');
+  await world.daemon.inPhase(id, 'Pending');
+  const asked = (await world.forge.see('requests', {method: 'POST'})).map(({path: target, body}) => (/disablePullRequest/.test(body) ? 'off' : target));
+  assert.ok(asked.indexOf('off') >= 0 && asked.indexOf('off') < asked.findIndex((each) => /git-receive-pack/.test(each)), asked.join(' '));
+  await world.forge.do('status', {repository: kRepository, branch: kQaBranch, context: 'ci', state: 'success'});
+  assert.equal((await first()).state, 'open', 'nobody merges it but a person');
+  await world.forge.do('merge', {repository: kRepository, number: 1});
+  await world.daemon.inPhase(id, 'Succeeded');
+  await world.invariants();
+});
+
+test('e2e: a merge queue is entered, and why it put a request out is told', async () => {
+  await world.forge.do('rules', {repository: kRepository, rules: [{type: 'merge_queue', pattern: 'refs/heads/main'}]});
+  await withPullRequests('    autoMerge: true\n');
+  const id = await world.deliver('1.0.1');
+  await world.daemon.inPhase(id, 'Pending');
+  const queued = () => until('the queue', async () => (await world.forge.see('pulls', {repository: kRepository}))[0].inQueue);
+  await queued();
+  await world.forge.do('merge-queue', {repository: kRepository, number: 1, outcome: 'removed', reason: 'failed checks'});
+  await until('the reason', async () => /removed from the merge queue \(failed checks\)/.test(await summaryOf(id)));
+  const next = await world.deliver('1.0.2');
+  await world.daemon.inPhase(next, 'Pending');
+  await queued();
+  await world.forge.do('merge-queue', {repository: kRepository, number: 1, outcome: 'merged'});
+  await world.daemon.inPhase(next, 'Succeeded');
+  await world.invariants();
+});
+
+test('e2e: a merge method that the repository does not allow is a warning that names those it does', async () => {
+  await world.forge.do('settings', {repository: kRepository, mergeMethods: ['squash']});
+  await withPullRequests('    autoMerge: true\n');
+  const promotion = await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
+  assert.match(JSON.stringify(promotion.details), /does not allow the merge method merge, only squash/);
+  await world.invariants();
+});
+
 // An App of the forge's that is installed for `account`, and the Pipeline that uses its key; `secret` adds to or changes the secret.
 async function withApp({account = 'acme', secret = () => ({})} = {}) {
   const {publicKey, privateKey} = generateKeyPairSync('rsa', {modulusLength: 2048});

@@ -60,6 +60,13 @@ Result<std::optional<PullRequest>> MemoryForge::by_number(std::uint64_t number,
     return std::optional(all[number - 1]);
 }
 
+Result<void> MemoryForge::stop_auto_merge(const PullRequest& existing) {
+    calls.push_back("stop");
+    if (stop_error) return *stop_error;
+    all.at(existing.number - 1).auto_merge = false;
+    return {};
+}
+
 Result<std::vector<std::string>> MemoryForge::apply(const PullRequest&, const PullRequestOptions&) {
     calls.push_back("apply");
     if (apply_error) return *apply_error;

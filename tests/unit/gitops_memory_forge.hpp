@@ -17,6 +17,7 @@ public:
     std::vector<std::string> calls;
     std::optional<Error> find_error;
     std::optional<Error> apply_error;
+    std::optional<Error> stop_error;
     bool lose_answer_of_create = false;
     bool hide_from_first_find = false;
 
@@ -28,6 +29,7 @@ public:
     Result<void> close(const PullRequest& existing) override;
     Result<std::optional<PullRequest>> by_number(std::uint64_t number,
                                                  const std::string& etag) override;
+    Result<void> stop_auto_merge(const PullRequest& existing) override;
     Result<std::vector<std::string>> apply(const PullRequest& existing,
                                            const PullRequestOptions& options) override;
 };

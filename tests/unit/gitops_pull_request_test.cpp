@@ -302,6 +302,35 @@ TEST_CASE("pull request: labels that cannot be set are a warning, not a failure"
     CHECK_THAT(outcome.details, Catch::Contains("\"warnings\":[\"cannot add labels\"]"));
 }
 
+TEST_CASE(
+    "pull request: what is not to merge by itself any more is held before its branch is pushed") {
+    Scene scene;
+    REQUIRE(scene.promote().code == PROMOTIOND_PENDING);
+    scene.forge.all[0].auto_merge = true;
+    const auto pushes = remote.pushes;
+    scene.forge.stop_error = Error{ErrorKind::Transient, "cut off"};
+    CHECK(scene.promote("1.2.0").code == PROMOTIOND_RETRY);
+    CHECK(remote.pushes == pushes);
+    scene.forge.stop_error.reset();
+    CHECK(scene.promote("1.2.0").code == PROMOTIOND_PENDING);
+    CHECK(remote.pushes == pushes + 1);
+    CHECK_FALSE(scene.forge.all[0].auto_merge);
+}
+
+TEST_CASE(
+    "pull request: where automatic merge is wanted, or cannot be switched off, the push goes on") {
+    Scene scene;
+    REQUIRE(scene.promote().code == PROMOTIOND_PENDING);
+    scene.forge.all[0].auto_merge = true;
+    scene.forge.stop_error = Error{ErrorKind::Unauthorized, "HTTP 403"};
+    CHECK(scene.promote("1.2.0").code == PROMOTIOND_PENDING);
+    scene.forge.stop_error.reset();
+    scene.forge.calls.clear();
+    scene.config.options.auto_merge = true;
+    CHECK(scene.promote("1.3.0").code == PROMOTIOND_PENDING);
+    CHECK(std::count(scene.forge.calls.begin(), scene.forge.calls.end(), "stop") == 0);
+}
+
 TEST_CASE("pull request: a plan shows diff and text and touches nothing") {
     Scene scene;
     const Outcome outcome = scene.plan();

@@ -151,8 +151,8 @@ TEST_CASE("github: what nothing holds back is merged at once, at the commit that
 TEST_CASE("github: GraphQL's errors come with HTTP 200 and are warnings in its words") {
     for (
         const char* errors :
-        {R"([{"type":"UNPROCESSABLE","path":["enablePullRequestAutoMerge"],"message":"Auto merge is not allowed"}])",
-         R"(["Auto merge is not allowed"])"}) {
+        {R"([{"type":"UNPROCESSABLE","path":["enablePullRequestAutoMerge"],"message":"Cannot enable auto-merge for this pull request"}])",
+         R"(["Cannot enable auto-merge for this pull request"])"}) {
         Desk desk;
         const auto existing = pull(desk);
         desk.host.answer_http(graphql(R"({"node":{"mergeStateStatus":"BLOCKED"}})"));
@@ -161,19 +161,19 @@ TEST_CASE("github: GraphQL's errors come with HTTP 200 and are warnings in its w
         REQUIRE(warnings);
         REQUIRE(warnings->size() == 1);
         CHECK_THAT(warnings->at(0), Catch::Contains("cannot merge automatically") &&
-                                        Catch::Contains("Auto merge is not allowed"));
+                                        Catch::Contains("Cannot enable auto-merge"));
     }
 }
 
-TEST_CASE("github: a GraphQL answer that is none is a warning") {
+TEST_CASE("github: a GraphQL answer that is none is a passing fault, and tried again") {
     for (const char* body : {"", "<html>", "[]", R"({"data":)"}) {
         Desk desk;
         const auto existing = pull(desk);
         desk.host.answer_http({.body = body});
         const auto warnings = desk.apply(existing, kMerging);
-        REQUIRE(warnings);
-        REQUIRE(warnings->size() == 1);
-        CHECK_THAT(warnings->at(0), Catch::Contains("bad answer"));
+        REQUIRE_FALSE(warnings);
+        CHECK(warnings.error().kind == ErrorKind::Transient);
+        CHECK_THAT(warnings.error().message, Catch::Contains("bad answer"));
     }
 }
 

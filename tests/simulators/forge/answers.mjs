@@ -222,7 +222,7 @@ export class Answers {
     const parameters = {
       pull_request: {
         allowed_merge_methods: rule.allowedMergeMethods ?? repository.mergeMethods, dismiss_stale_reviews_on_push: false,
-        require_code_owner_review: false, require_last_push_approval: false, required_approving_review_count: 0, required_review_thread_resolution: false,
+        require_code_owner_review: false, require_last_push_approval: false, required_approving_review_count: rule.approvals ?? 0, required_review_thread_resolution: false,
       },
       required_status_checks: {
         required_status_checks: (rule.contexts ?? []).map((context) => ({context})), strict_required_status_checks_policy: false,

@@ -74,6 +74,16 @@ export const actions = {
     repository.addCheckRun({...body, sha: await asSha(repository, body)});
     await repository.autoMerge();
   }),
+  approve: ({forge}, body) => inRepository(forge, body, async (repository) => {
+    pullOf(repository, body.number).approvals.add(body.login ?? 'reviewer');
+    await repository.autoMerge();
+  }),
+  // {number, outcome: merged|removed, reason}: the merge queue has come to it.
+  'merge-queue': ({forge}, body) => inRepository(forge, body, async (repository) => {
+    const pull = pullOf(repository, body.number);
+    if (!pull.inQueue) throw new Error(`pull request ${body.number} is not in the merge queue`);
+    await repository.leaveQueue(pull, body);
+  }),
   merge: ({forge}, body) => inRepository(forge, body, async (repository) => {
     const pull = pullOf(repository, body.number);
     if (pull.state !== 'open') throw new Error(`pull request ${body.number} is ${pull.state}`);

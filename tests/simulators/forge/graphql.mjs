@@ -1,7 +1,7 @@
 // The part of GitHub's GraphQL that promotions need, over the same state: a reader of documents and an executor of a page.
 // In contract mode the same resolvers are run by graphql-js on GitHub's own schema, so this one cannot drift unseen.
 import {allowed} from './github.mjs';
-import {nodeId} from './state.mjs';
+import {enableAutoMerge, pullNode, refusal, repositoryNode} from './graphql-nodes.mjs';
 
 const kTokens = /\s+|,|#[^\n]*|\uFEFF|(\.\.\.|[!$():=@[\]{|}&])|([_A-Za-z]\w*)|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|("""[\s\S]*?"""|"(?:[^"\\\n]|\\.)*")/y;
 
@@ -163,33 +163,6 @@ async function execute(document, root, variables) {
   return errors.length ? {data, errors} : {data};
 }
 
-const refusal = (message, type = 'UNPROCESSABLE') => Object.assign(new Error(message), {type});
-
-function pullNode(repository, pull) {
-  const member = {
-    __typename: 'PullRequest', id: nodeId('PR', pull.id), number: pull.number, title: pull.title, body: pull.body ?? '', isDraft: pull.draft,
-    state: pull.merged ? 'MERGED' : pull.state.toUpperCase(), merged: pull.merged, headRefName: pull.head, baseRefName: pull.base, headRefOid: pull.headSha,
-    mergeStateStatus: async () => (await repository.mergeState(pull)).toUpperCase(),
-    mergeable: async () => ({dirty: 'CONFLICTING', unknown: 'UNKNOWN'}[await repository.mergeState(pull)] ?? 'MERGEABLE'),
-    autoMergeRequest: pull.autoMerge && {__typename: 'AutoMergeRequest', mergeMethod: pull.autoMerge.method.toUpperCase(), commitHeadline: pull.autoMerge.title ?? null},
-    repository: () => repositoryNode(repository),
-  };
-  return member;
-}
-
-function repositoryNode(repository) {
-  const has = (method) => repository.mergeMethods.includes(method);
-  return {
-    __typename: 'Repository', id: nodeId('R', repository.id), name: repository.name, nameWithOwner: `${repository.owner}/${repository.name}`,
-    autoMergeAllowed: repository.allowAutoMerge, mergeCommitAllowed: has('merge'), squashMergeAllowed: has('squash'), rebaseMergeAllowed: has('rebase'),
-    pullRequest: ({number}) => {
-      const pull = repository.pulls[number - 1];
-      if (!pull) throw refusal(`Could not resolve to a PullRequest with the number of ${number}.`, 'NOT_FOUND');
-      return pullNode(repository, pull);
-    },
-  };
-}
-
 // What queries and mutations start from, for one credential.
 export function rootOf({forge, token, login}) {
   const seen = (id) => {
@@ -227,23 +200,11 @@ export function rootOf({forge, token, login}) {
     disablePullRequestAutoMerge: ({input}) => change(input.pullRequestId, ({pull}) => {
       if (!pull.autoMerge) throw refusal("Can't disable auto-merge for this pull request");
       pull.autoMerge = null;
+      pull.events.push({kind: 'AutoMergeDisabledEvent', reason: null});
     }),
     markPullRequestReadyForReview: ({input}) => change(input.pullRequestId, ({pull}) => Object.assign(pull, {draft: false})),
     convertPullRequestToDraft: ({input}) => change(input.pullRequestId, ({pull}) => Object.assign(pull, {draft: true})),
   };
-}
-
-async function enableAutoMerge(repository, pull, input, login) {
-  if (!repository.allowAutoMerge) throw refusal('Pull request Auto merge is not allowed for this repository');
-  if (pull.state !== 'open') throw refusal("Can't enable auto-merge for this pull request");
-  if (input.expectedHeadOid && input.expectedHeadOid !== pull.headSha) throw refusal(`Head branch was modified. Review and try the merge again.`);
-  const method = (input.mergeMethod ?? 'MERGE').toLowerCase();
-  if (!repository.mergeMethods.includes(method)) throw refusal(`Merge method ${method} merging is not allowed on this repository`);
-  const required = repository.rulesFor(pull.base).some((rule) => ['required_status_checks', 'pull_request'].includes(rule.type));
-  if (!required) throw refusal('Protected branch rules not configured for this branch');
-  const state = await repository.mergeState(pull);
-  if (state === 'clean' || state === 'unstable') throw refusal(`Pull request is in ${state} status`);
-  pull.autoMerge = {method, login, title: input.commitHeadline, message: input.commitBody, expectedHead: input.expectedHeadOid};
 }
 
 export async function graphql(context) {

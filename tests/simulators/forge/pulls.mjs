@@ -105,7 +105,8 @@ export async function mergePull({answers, repository, pull, request, login}) {
   if (!repository.mergeMethods.includes(method)) return notMergeable(`${method[0].toUpperCase()}${method.slice(1)} merges are not allowed on this repository.`);
   if (pull.draft) return notMergeable('Pull Request is still a draft');
   const state = await repository.mergeState(pull);
-  if (state === 'blocked') return notMergeable('Required status check is expected.');
+  if (repository.hasQueue(pull.base)) return notMergeable('Repository rule violations found\n\nChanges must be made through the merge queue');
+  if (state === 'blocked') return notMergeable(repository.approvalsMissing(pull) ? 'At least 1 approving review is required by reviewers with write access.' : 'Required status check is expected.');
   const merged = state === 'dirty' ? null : await repository.merge(pull, {method, title, message, login});
   if (!merged) return notMergeable('Pull Request is not mergeable');
   return ok({sha: merged, merged: true, message: 'Pull Request successfully merged'});

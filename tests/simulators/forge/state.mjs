@@ -217,7 +217,7 @@ export class Repository {
     const pull = {
       id: this.forge.nextId(), number: this.pulls.length + 1, title, body, head, base, headSha, baseSha, draft, login, maintainerCanModify,
       state: 'open', merged: false, createdAt: now, updatedAt: now, closedAt: null, mergedAt: null, mergedBy: null, mergeCommitSha: null,
-      labels: [], reviewers: [], teams: [], assignees: [], autoMerge: null, comments: [],
+      labels: [], reviewers: [], teams: [], assignees: [], autoMerge: null, comments: [], approvals: new Set(), inQueue: false, events: [],
     };
     this.pulls.push(pull);
     return pull;
@@ -229,10 +229,41 @@ export class Repository {
     const tree = await git.mergedTree(this.directory, pull.base, pull.headSha);
     if (tree === null) return 'dirty';
     if (pull.draft) return 'draft';
-    const required = this.rulesFor(pull.base).filter((rule) => rule.type === 'required_status_checks').flatMap((rule) => rule.contexts ?? []);
     const verdicts = this.verdicts(pull.headSha);
-    if (required.some((context) => verdicts.get(context.toLowerCase()) !== 'success')) return 'blocked';
+    if (this.requiredChecks(pull.base).some((context) => verdicts.get(context.toLowerCase()) !== 'success')) return 'blocked';
+    if (this.approvalsMissing(pull) > 0) return 'blocked';
     return [...verdicts.values()].some((verdict) => verdict !== 'success') ? 'unstable' : 'clean';
+  }
+
+  requiredChecks(branch) {
+    return this.rulesFor(branch).filter((rule) => rule.type === 'required_status_checks').flatMap((rule) => rule.contexts ?? []);
+  }
+
+  approvalsNeeded(branch) {
+    return Math.max(0, ...this.rulesFor(branch).map((rule) => rule.approvals ?? 0));
+  }
+
+  approvalsMissing(pull) {
+    return Math.max(0, this.approvalsNeeded(pull.base) - pull.approvals.size);
+  }
+
+  hasQueue(branch) {
+    return this.rulesFor(branch).some((rule) => rule.type === 'merge_queue');
+  }
+
+  enqueue(pull) {
+    pull.inQueue = true;
+    pull.updatedAt = timestamp();
+    pull.events.push({kind: 'AddedToMergeQueueEvent'});
+  }
+
+  // The queue has come to it: merged, or put out for a reason.
+  async leaveQueue(pull, {outcome, reason}) {
+    const {method, login} = pull.autoMerge ?? {method: 'merge', login: 'forge'};
+    Object.assign(pull, {inQueue: false, autoMerge: null, updatedAt: timestamp()});
+    if (outcome === 'merged') return this.merge(pull, {method, login});
+    pull.events.push({kind: 'RemovedFromMergeQueueEvent', reason});
+    return null;
   }
 
   // Newest verdict of each context and check run: success, pending or failure.
@@ -280,8 +311,12 @@ export class Repository {
   async autoMerge() {
     await this.refresh();
     for (const pull of this.pulls) {
-      if (pull.state !== 'open' || !pull.autoMerge) continue;
+      if (pull.state !== 'open' || !pull.autoMerge || pull.inQueue) continue;
       if (await this.mergeState(pull) !== 'clean') continue;
+      if (this.hasQueue(pull.base)) {
+        this.enqueue(pull);
+        continue;
+      }
       const {method, title, message, login} = pull.autoMerge;
       await this.merge(pull, {method, title: title || undefined, message: message || undefined, login});
     }

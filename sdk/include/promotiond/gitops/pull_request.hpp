@@ -45,7 +45,7 @@ struct PullRequest {
     std::string node_id;           // the forge's own handle, if it has one
     std::string merge_commit_sha;  // when merged
     std::string obstacle;          // what the forge says keeps it from being merged, for people
-    std::string etag;              // of the answer, for a conditional look
+    std::string etag;              // for the next look, which may come to "unchanged"
 };
 
 struct PullRequestText {
@@ -93,6 +93,11 @@ public:
                                                      const PullRequestText& text) = 0;
     // Closed without a merge. Closed already is fine.
     [[nodiscard]] virtual Result<void> close(const PullRequest& existing) = 0;
+    // Automatic merge that this credential has set is switched off; any other is left alone. Called
+    // before a revision is pushed that is not to merge by itself.
+    [[nodiscard]] virtual Result<void> stop_auto_merge(const PullRequest& /*existing*/) {
+        return {};
+    }
     // none = unchanged since the etag.
     [[nodiscard]] virtual Result<std::optional<PullRequest>> by_number(std::uint64_t number,
                                                                        const std::string& etag) = 0;

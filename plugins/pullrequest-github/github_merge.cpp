@@ -1,0 +1,246 @@
+// Being merged: looks at what is in the way, and automatic merge, on and off.
+#include <Poco/Exception.h>
+#include <Poco/JSON/Object.h>
+#include <Poco/JSON/Parser.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "answer.hpp"
+#include "forge/answer.hpp"
+#include "forge/names.hpp"
+#include "github.hpp"
+#include "standing.hpp"
+
+namespace promotiond::github {
+namespace {
+
+using forge::text_of;
+using sdk::Error;
+using sdk::ErrorKind;
+using sdk::HttpResponse;
+using sdk::Result;
+using sdk::gitops::PullRequest;
+using sdk::gitops::PullRequestState;
+using Object = Poco::JSON::Object;
+
+// What the next look needs of the last one, in PullRequest::etag: a line each. Neither entity tags
+// nor ids nor our own clauses hold line breaks.
+struct Glance {
+    std::string etag;
+    std::string node_id;
+    std::string base;
+    std::string obstacle;
+};
+
+Glance glance_of(std::string_view text) {
+    const auto line = [&text] {
+        const std::string out(text.substr(0, text.find('\n')));
+        text.remove_prefix(std::min(text.size(), out.size() + 1));
+        return out;
+    };
+    Glance last;
+    for (auto* part : {&last.etag, &last.node_id, &last.base, &last.obstacle}) *part = line();
+    return last;
+}
+
+std::string text_of_glance(const PullRequest& request) {
+    return request.etag + "\n" + request.node_id + "\n" + request.base_branch + "\n" +
+           request.obstacle;
+}
+
+bool says(const Error& error, std::string_view words) {
+    return forge::lower(error.message).find(words) != std::string::npos;
+}
+
+// Auto-merge is for what has to wait; GitHub refuses it where nothing is in the way. Its messages
+// have no code (cli/cli and peter-evans/enable-pull-request-automerge, issues, 2026-11).
+bool has_nothing_to_wait_for(const Error& error) {
+    return says(error, "clean status") || says(error, "unstable status") ||
+           says(error, "protected branch rules not configured");
+}
+
+Error not_allowed_here(const std::string& doing) {
+    return {ErrorKind::Invalid,
+            doing +
+                ": the repository does not allow auto-merge; allow it in its settings "
+                "(General, Pull Requests), or merge by hand"};
+}
+
+Error method_not_allowed(const std::string& doing, const std::string& method,
+                         const std::vector<std::string>& allowed) {
+    std::string list;
+    for (const auto& each : allowed) list += (list.empty() ? "" : ", ") + each;
+    return {ErrorKind::Invalid, doing + ": the repository does not allow the merge method " +
+                                    method + ", only " + (list.empty() ? "none" : list) +
+                                    "; change mergeMethod, or the repository's settings"};
+}
+
+}  // namespace
+
+Result<std::string> GitHub::graphql(std::string_view query,
+                                    const std::map<std::string, std::string>& values,
+                                    const std::string& doing) {
+    Object variables;
+    for (const auto& [key, value] : values) variables.set(key, value);
+    Object body;
+    body.set("query", std::string(query));
+    body.set("variables", variables);
+    sdk::HttpRequest request;
+    request.method = "POST";
+    request.url = site_.graphql;
+    request.body = text_of(body);
+    const auto response = exchange(call_, access_, std::move(request), doing);
+    if (!response) return Error(response.error());
+    try {
+        const auto root = forge::parse(response->body).extract<Object::Ptr>();
+        // GraphQL says what went wrong with HTTP 200.
+        if (const auto errors = root->getArray("errors"); !errors.isNull() && errors->size() > 0) {
+            return context(read_graphql_problem(*response, access_.token.reveal(), call_.now()),
+                           doing);
+        }
+        const auto data = root->getObject("data");
+        return data.isNull() ? std::string("{}") : text_of(*data);
+    } catch (const Poco::Exception&) {
+        return Error{ErrorKind::Transient, doing + ": bad answer"};
+    }
+}
+
+Result<Standing> GitHub::standing_of(const std::string& node_id, const std::string& doing) {
+    auto answer = graphql(kStandingQuery, {{"id", node_id}}, doing);
+    // Members that came with later versions of Enterprise Server.
+    if (!answer && says(answer.error(), "doesn't exist on type")) {
+        answer = graphql(kPlainStandingQuery, {{"id", node_id}}, doing);
+    }
+    if (!answer) return std::move(answer).error();
+    auto standing = read_standing(*answer);
+    if (!standing) return context(std::move(standing).error(), doing);
+    return standing;
+}
+
+// Rulesets name their required checks by REST only (a classic rule's come with GraphQL).
+void GitHub::add_rules(const std::string& base, Standing& standing) {
+    const auto response =
+        send("GET", repository() + "/rules/branches/" + encoded(base) + "?per_page=100", "",
+             "cannot see the rules of " + base);
+    const auto rules = response ? read_rules(response->body) : Result<Rules>(response.error());
+    if (!rules) return;  // GitHub's "blocked" is told all the same
+    for (const auto& check : forge::missing(rules->checks, standing.checks)) {
+        standing.waits_for.push_back("check " + forge::words(check, {}));
+    }
+    if (!standing.waits_for.empty()) return;
+    for (const auto& rule : rules->others) {
+        if (rule == "required_signatures") standing.waits_for.emplace_back("signed commits");
+        if (rule == "required_deployments") standing.waits_for.emplace_back("deployments");
+        if (rule == "code_scanning") standing.waits_for.emplace_back("code scanning");
+    }
+}
+
+Result<std::string> GitHub::obstacle(const std::string& node_id, const std::string& base) {
+    auto standing = standing_of(node_id, "cannot see what keeps the pull request from its merge");
+    if (!standing) return std::move(standing).error();
+    if (standing->merge_state == "BLOCKED" && standing->waits_for.empty() && !standing->in_queue) {
+        add_rules(base, *standing);
+    }
+    return obstacle_of(*standing);
+}
+
+// Checks that report change nothing of the pull request itself: while something is in the way it is
+// asked for besides, and only if that has changed is the whole read again.
+Result<std::optional<PullRequest>> GitHub::by_number(std::uint64_t number,
+                                                     const std::string& etag) {
+    const Glance last = glance_of(etag);
+    const std::string doing = "cannot look at pull request #" + std::to_string(number);
+    const std::string url = site_.api + pulls() + "/" + std::to_string(number);
+    sdk::HttpRequest request;
+    request.url = url;
+    if (!last.etag.empty()) request.headers.emplace_back("If-None-Match", last.etag);
+    auto response = exchange(call_, access_, std::move(request), doing);
+    if (!response) return std::move(response).error();
+    std::optional<std::string> obstacle_now;
+    if (response->code == 304) {
+        if (last.obstacle.empty()) return std::optional<PullRequest>();
+        auto now = obstacle(last.node_id, last.base);
+        if (!now || *now == last.obstacle) return std::optional<PullRequest>();
+        obstacle_now = *std::move(now);
+        response = send("GET", url.substr(site_.api.size()), "", doing);
+        if (!response) return std::move(response).error();
+    }
+    auto found = read(*response, doing);
+    if (!found) return std::move(found).error();
+    if (found->number != number) {
+        return Error{ErrorKind::Transient, doing + ": bad answer: it has another number"};
+    }
+    if (found->state == PullRequestState::Open && tells_merge_state(response->body)) {
+        if (!obstacle_now) {
+            auto now = obstacle(found->node_id, found->base_branch);
+            if (!now) call_.log(sdk::Level::Debug, now.error().message);
+            obstacle_now = now ? *std::move(now) : last.obstacle;
+        }
+        found->obstacle = *obstacle_now;
+        found->etag = text_of_glance(*found);
+    }
+    return std::optional(*std::move(found));
+}
+
+Result<void> GitHub::merge_now(const PullRequest& existing, const std::string& method,
+                               const std::string& doing) {
+    Object body;
+    body.set("sha", existing.head_sha);
+    body.set("merge_method", method);
+    const auto merged = send("PUT", pulls() + "/" + std::to_string(existing.number) + "/merge",
+                             text_of(body), doing);
+    if (merged) return {};
+    Error error = merged.error();
+    if (says(error, "base branch was modified")) error.kind = ErrorKind::Transient;
+    return error;
+}
+
+// What is clean is merged at once; auto-merge can be scheduled only while something is in the way,
+// and where a merge queue is in force it puts the request into the queue.
+Result<void> GitHub::merge_when_allowed(const PullRequest& existing, const std::string& method) {
+    const std::string doing = "cannot merge automatically";
+    const auto standing = standing_of(existing.node_id, doing);
+    if (!standing) return Error(standing.error());
+    if (standing->in_queue || standing->auto_merge) return {};
+    const auto& allowed = standing->methods;
+    if (!standing->needs_queue &&
+        std::find(allowed.begin(), allowed.end(), method) == allowed.end()) {
+        return method_not_allowed(doing, method, allowed);
+    }
+    const std::string& state = standing->merge_state;
+    const bool free = state == "CLEAN" || state == "HAS_HOOKS" || state == "UNSTABLE";
+    if (free && !standing->needs_queue) return merge_now(existing, method, doing);
+    if (!standing->auto_merge_allowed && !standing->needs_queue) {
+        // Not worked out yet: it may be free.
+        if (state == "UNKNOWN" && merge_now(existing, method, doing)) return {};
+        return not_allowed_here(doing);
+    }
+    std::string upper = method;
+    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    const auto scheduled = graphql(
+        "mutation($id: ID!, $method: PullRequestMergeMethod!, $head: GitObjectID!) { "
+        "enablePullRequestAutoMerge(input: {pullRequestId: $id, mergeMethod: $method, "
+        "expectedHeadOid: $head}) { clientMutationId } }",
+        {{"id", existing.node_id}, {"method", upper}, {"head", existing.head_sha}}, doing);
+    if (scheduled) return {};
+    if (has_nothing_to_wait_for(scheduled.error())) return merge_now(existing, method, doing);
+    if (says(scheduled.error(), "auto merge is not allowed")) return not_allowed_here(doing);
+    return Error(scheduled.error());
+}
+
+// Only what this credential has set: what a person has set is that person's decision.
+Result<void> GitHub::stop_auto_merge(const PullRequest& existing) {
+    const std::string doing = "cannot switch auto-merge off";
+    const auto standing = standing_of(existing.node_id, doing);
+    if (!standing) return Error(standing.error());
+    if (!standing->auto_merge || !standing->set_by_caller) return {};
+    const auto stopped = graphql(
+        "mutation($id: ID!) { disablePullRequestAutoMerge(input: {pullRequestId: $id}) { "
+        "clientMutationId } }",
+        {{"id", existing.node_id}}, doing);
+    if (!stopped) return Error(stopped.error());
+    return {};
+}
+
+}  // namespace promotiond::github
