@@ -35,6 +35,7 @@ Engine::State::State(Options chosen, journal::Journal& durable, std::shared_ptr<
       metrics(registry),
       status(sink),
       unannounced_(registry, chosen.event_expected),
+      random_(chosen.jitter_seed.value_or(std::random_device{}())),
       meters_(registry),
       workers_(chosen.workers) {}
 

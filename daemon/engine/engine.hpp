@@ -67,6 +67,8 @@ struct Options {
     std::chrono::milliseconds call_deadline{120'000};
     std::chrono::milliseconds backoff_first{1'000};  // doubled per try, with jitter
     std::chrono::milliseconds backoff_most{300'000};
+    // Of the jitter; none: from the system, so that many daemons do not try in step.
+    std::optional<std::uint32_t> jitter_seed = {};
     std::uint32_t attempts = 20;                      // then Failed
     std::chrono::milliseconds observe_every{30'000};  // at first; less often as time passes
     std::chrono::milliseconds observe_at_most{600'000};

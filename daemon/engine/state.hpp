@@ -206,7 +206,7 @@ private:
     std::vector<Returned> unwritten_;  // said by strategies while the journal took no writes
     std::vector<Waiter> waiters_;
     Unannounced unannounced_;
-    std::minstd_rand random_{20211};
+    std::minstd_rand random_;
     Meters meters_;
     std::optional<SteadyTime> retry_commit_;
     std::optional<SteadyTime> checkpoint_;

@@ -212,6 +212,27 @@ TEST_CASE("engine: a strategy that ignores its cancellation does not hold up the
     CHECK((*strategies)->promote(by, request, {}).outcome == Outcome::Done);
 }
 
+TEST_CASE("engine: two daemons do not try again in step, and a test can make them") {
+    const auto waits = [](std::optional<std::uint32_t> seed) {
+        House house;
+        house.manual = true;
+        house.options.jitter_seed = seed;
+        house.options.backoff_first = house.options.backoff_most = std::chrono::hours{1000};
+        house.carrier->on_promote = [](auto) { return Outcome::Retry; };
+        house.start();
+        const auto id = house.promote("1.0.0");
+        const auto is_back = [&] {
+            const auto seen = house.journal->promotion(id);
+            return seen->phase == Phase::Queued && seen->attempt == 1;
+        };
+        REQUIRE(house.soon(is_back));
+        return house.journal->promotion(id)->not_before - house.hands.now();
+    };
+    CHECK(waits(7) == waits(7));
+    // Thrice the same of 3.6 billion waits.
+    CHECK((waits({}) != waits({}) || waits({}) != waits({}) || waits({}) != waits({})));
+}
+
 TEST_CASE("schedule: Pipelines take turns, however many promotions one of them has") {
     engine::Schedule schedule;
     const SteadyTime now{};
