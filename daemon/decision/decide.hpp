@@ -36,7 +36,8 @@ struct Due {
     model::Promotion promotion;  // id, scope, revision, phase (Queued or AwaitingApproval), reason,
                                  // strategy filled in
     std::vector<model::PromotionId>
-        supersedes;  // unfinished promotions of the same scope that it replaces
+        supersedes;  // unfinished promotions of the same scope: it takes their place, at the
+                     // latest when it has been carried out
 };
 
 struct Decision {

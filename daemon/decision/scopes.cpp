@@ -84,9 +84,8 @@ private:
         promotion.actor = cause_.actor;
         promotion.event = cause_.event;
         promotion.created = promotion.updated = promotion.not_before = now_;
+        promotion.previous_revision = model::last_promoted(earlier);
         for (const Promotion& other : earlier) {
-            if (other.phase == model::Phase::Succeeded)
-                promotion.previous_revision = other.revision;
             if (model::unfinished(other.phase)) due.supersedes.push_back(other.id);
         }
         add_reasons(target, due, into);

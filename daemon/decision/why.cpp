@@ -82,6 +82,23 @@ Finding about_promotion(const Pipeline& pipeline, const Promotion& promotion, Wa
         10, {"promoted", promotion.revision + " was promoted to " + place}, "", promotion.updated};
 }
 
+// Older promotions that are not over, though the newest is another.
+void find_what_stands_open(const std::vector<Promotion>& promotions, WallTime now,
+                           const Pipeline& pipeline, std::vector<Finding>& findings) {
+    for (const Promotion& promotion : promotions) {
+        if (promotion.id == promotions.back().id || !model::unfinished(promotion.phase)) continue;
+        Finding finding = about_promotion(pipeline, promotion, now);
+        finding.weight = 20;
+        if (promotion.phase == Phase::Pending) {
+            finding.reason.code = "stands-open";
+            finding.reason.text += "; it still stands open, and merged now it brings " +
+                                   promotion.revision + ", not " + promotions.back().revision;
+            finding.unblock += ", or close it";
+        }
+        findings.push_back(std::move(finding));
+    }
+}
+
 void find_what_runs(const Environment& environment, const History& history,
                     std::vector<Finding>& findings) {
     for (const model::Target& target : environment.targets) {
@@ -171,6 +188,7 @@ std::vector<Finding> findings_on(const Pipeline& pipeline, std::size_t index,
     for (const auto& [place, promotions] : history.promotions) {
         if (place.first != environment.name || promotions.empty()) continue;
         findings.push_back(about_promotion(pipeline, promotions.back(), now));
+        find_what_stands_open(promotions, now, pipeline, findings);
     }
     find_missing_evidence(pipeline, source, environment, history, findings);
     return findings;

@@ -122,7 +122,12 @@ void Engine::State::stage_slot(Turn& turn, Slot slot) {
         return give_up("gave up after " + std::to_string(promotion.attempt) +
                        " tries: " + promotion.reason);
     }
-    if (wanted == Phase::Queued) promotion.attempt += 1;
+    if (wanted == Phase::Queued) {
+        promotion.attempt += 1;
+        const auto& past = turn.stage.history(pipeline->id).promotions;
+        promotion.previous_revision =
+            model::last_promoted(past.at({slot.scope.environment, slot.scope.target}));
+    }
     auto request = request_for(*pipeline, promotion);
     if (!request) return give_up(request.error().message);
     std::vector<std::string> lanes{"scope " + slot.scope.pipeline.text() + "/" +
@@ -136,7 +141,7 @@ void Engine::State::stage_slot(Turn& turn, Slot slot) {
         promotion.updated = clock.now();
         turn.stage.move(promotion, "daemon");
     }
-    turn.launches.push_back({{std::move(slot), std::move(lanes), std::stop_source{}, {}},
+    turn.launches.push_back({{std::move(slot), std::move(lanes), std::stop_source{}, {}, {}},
                              *by,
                              std::move(*request),
                              std::move(promotion)});
@@ -145,6 +150,7 @@ void Engine::State::stage_slot(Turn& turn, Slot slot) {
 void Engine::State::launch(Launch launch) {
     const CallNumber number = ++last_call_;
     launch.call.started = clock.steady_now();
+    launch.call.can_observe = launch.by->can_observe;
     strategy::CallOptions call{options.call_deadline, launch.call.stop.get_token(), {}};
     const Work work = launch.call.slot.work;
     calls_.emplace(number, std::move(launch.call));
@@ -178,8 +184,12 @@ void Engine::State::stage_returned(Turn& turn, const Returned& returned) {
     }
     model::Promotion promotion = *found;
     promotion.updated = clock.now();
-    if (promoted) return stage_promoted(turn, std::move(promotion), returned.answer);
-    stage_observed(turn, std::move(promotion), returned);
+    if (!promoted) return stage_observed(turn, std::move(promotion), returned);
+    stage_promoted(turn, std::move(promotion), returned.answer);
+    const model::Promotion carried_out = *turn.stage.find(returned.slot.scope, returned.slot.id);
+    if (carried_out.phase == Phase::Pending || carried_out.phase == Phase::Succeeded) {
+        stage_taken_over(turn, carried_out, returned.can_observe);
+    }
 }
 
 void Engine::State::stage_promoted(Turn& turn, model::Promotion promotion,
@@ -226,9 +236,10 @@ void Engine::State::stage_observed(Turn& turn, model::Promotion promotion,
     if (answer.outcome == Outcome::Done || answer.outcome == Outcome::Rejected) {
         take_answer(promotion, answer);
         const bool done = answer.outcome == Outcome::Done;
-        promotion.phase = done ? Phase::Succeeded : Phase::Failed;
         promotion.reason = answer.message;
         if (promotion.reason.empty()) promotion.reason = done ? "merged" : "closed without a merge";
+        if (!done && stage_overtaken(turn, promotion)) return;
+        promotion.phase = done ? Phase::Succeeded : Phase::Failed;
         return turn.stage.move(std::move(promotion), "strategy");
     }
     Slot again = returned.slot;
@@ -241,7 +252,8 @@ void Engine::State::stage_observed(Turn& turn, model::Promotion promotion,
         again.interval =
             std::max(again.interval, std::min(*answer.retry_after, options.retry_after_most));
     }
-    turn.again.push_back(std::move(again));
+    const auto wait = again.interval;
+    turn.again.push_back({std::move(again), wait});
 }
 
 milliseconds Engine::State::backoff(std::uint32_t attempt, const strategy::Answer& answer) {

@@ -326,11 +326,7 @@ Result<strategy::Answer> Engine::plan(const model::PipelineName& pipeline,
     promotion.event = "{}";
     const auto found = view.history->promotions.find({environment, target});
     if (found != view.history->promotions.end()) {
-        for (const auto& earlier : found->second) {
-            if (earlier.phase == model::Phase::Succeeded) {
-                promotion.previous_revision = earlier.revision;
-            }
-        }
+        promotion.previous_revision = model::last_promoted(found->second);
     }
     auto request = state_->request_for(*view.pipeline, promotion);
     if (!request) return request.error();

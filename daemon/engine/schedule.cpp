@@ -5,19 +5,19 @@
 namespace promotiond::engine {
 
 SlotNumber Schedule::plan(Slot slot, SteadyTime due) {
-    drop(slot.scope);
+    drop(slot.scope, slot.id);
     const SlotNumber number = ++last_;
-    by_scope_[slot.scope] = number;
+    by_promotion_[{slot.scope, slot.id}] = number;
     slots_.emplace(number, std::move(slot));
     timers_.emplace(due, number);
     return number;
 }
 
-void Schedule::drop(const model::Scope& scope) {
-    const auto found = by_scope_.find(scope);
-    if (found == by_scope_.end()) return;
+void Schedule::drop(const model::Scope& scope, const model::PromotionId& id) {
+    const auto found = by_promotion_.find({scope, id});
+    if (found == by_promotion_.end()) return;
     slots_.erase(found->second);
-    by_scope_.erase(found);
+    by_promotion_.erase(found);
 }
 
 void Schedule::enqueue(SlotNumber number) {
@@ -56,7 +56,7 @@ std::optional<Slot> Schedule::take() {
         if (found == slots_.end()) continue;
         Slot slot = std::move(found->second);
         slots_.erase(found);
-        by_scope_.erase(slot.scope);
+        by_promotion_.erase({slot.scope, slot.id});
         return slot;
     }
     return std::nullopt;
@@ -68,7 +68,7 @@ bool Schedule::park_if_busy(const Slot& slot, const std::vector<std::string>& la
     });
     if (blocked == lanes.end()) return false;
     const SlotNumber number = ++last_;
-    by_scope_[slot.scope] = number;
+    by_promotion_[{slot.scope, slot.id}] = number;
     slots_.emplace(number, slot);
     parked_[*blocked].push_back(number);
     return true;

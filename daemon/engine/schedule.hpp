@@ -12,6 +12,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -21,7 +22,7 @@ namespace promotiond::engine {
 
 enum class Work { Promote, Observe };
 
-// One thing to do for a scope; a scope has at most one.
+// One thing to do for a promotion, which has at most one.
 struct Slot {
     model::Scope scope;
     model::PromotionId id;
@@ -32,10 +33,12 @@ using SlotNumber = std::uint64_t;
 
 class Schedule {
 public:
-    // Replaces what was planned for the scope.
+    // Replaces what was planned for the promotion.
     SlotNumber plan(Slot slot, SteadyTime due);
-    void drop(const model::Scope& scope);
-    [[nodiscard]] bool holds(const model::Scope& scope) const { return by_scope_.contains(scope); }
+    void drop(const model::Scope& scope, const model::PromotionId& id);
+    [[nodiscard]] bool holds(const model::Scope& scope, const model::PromotionId& id) const {
+        return by_promotion_.contains({scope, id});
+    }
 
     // Moves what has come due to the queue.
     void advance(SteadyTime now);
@@ -55,7 +58,7 @@ private:
 
     SlotNumber last_ = 0;
     std::unordered_map<SlotNumber, Slot> slots_;
-    std::map<model::Scope, SlotNumber> by_scope_;
+    std::map<std::pair<model::Scope, model::PromotionId>, SlotNumber> by_promotion_;
     // A number that is not in slots_ any more is passed over.
     std::multimap<SteadyTime, SlotNumber> timers_;
     std::map<model::PipelineName, std::deque<SlotNumber>> queues_;

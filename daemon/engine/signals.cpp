@@ -136,16 +136,7 @@ Result<std::optional<model::Promotion>> Engine::State::forgotten(
 }
 
 void Engine::State::add_due(Turn& turn, const decision::Due& due) {
-    for (const auto& id : due.supersedes) {
-        const auto* old = turn.stage.find(due.promotion.scope, id);
-        if (old == nullptr || !may_follow(old->phase, Phase::Superseded)) continue;
-        model::Promotion replaced = *old;
-        replaced.phase = Phase::Superseded;
-        replaced.reason =
-            "revision " + due.promotion.revision + " takes its place, as " + due.promotion.id;
-        replaced.updated = clock.now();
-        turn.stage.move(std::move(replaced), due.promotion.actor);
-    }
+    overtake(turn, due.promotion, due.supersedes);
     turn.stage.insert(due.promotion);
 }
 
@@ -174,6 +165,7 @@ void Engine::State::handle(Turn& turn, const ApprovalSignal& signal) {
         promotion.reason = "approved by " + signal.approval.actor;
         promotion.actor = signal.approval.actor;
         promotion.updated = promotion.not_before = clock.now();
+        overtake(turn, promotion, elders_of(stage, promotion));
         stage.move(std::move(promotion), signal.approval.actor);
     }
     turn.answers.push_back(answer_with(signal.done, std::move(accepted)));
@@ -266,9 +258,9 @@ void Engine::State::handle(Turn& turn, OutcomeSignal& signal) {
     const auto call = calls_.find(signal.call);
     if (call == calls_.end()) return;
     schedule_.release(call->second.lanes);
-    const Slot slot = std::move(call->second.slot);
+    turn.returned.push_back(
+        {std::move(call->second.slot), std::move(signal.answer), call->second.can_observe});
     calls_.erase(call);
-    turn.returned.push_back({slot, std::move(signal.answer)});
     stage_returned(turn, turn.returned.back());
 }
 
@@ -316,7 +308,7 @@ std::set<model::PipelineName> Engine::State::apply(platform::Pipelines pipelines
         }
         anew.insert(pipeline->id);
         for (const auto& [place, list] : views.find(pipeline->id)->history->promotions) {
-            if (!list.empty()) plan(list.back());
+            for (const auto& promotion : list) plan(promotion);
         }
     }
     return anew;

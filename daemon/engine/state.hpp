@@ -1,6 +1,7 @@
 // The engine's inside: its inbox, its thread, and what that thread alone knows. Included by this
 // folder only. signals.cpp stages what came in, dispatcher.cpp what is due and what came of it,
-// turn.cpp commits and answers, engine.cpp waits and is the way in.
+// overtaking.cpp what that means for older promotions; turn.cpp commits and answers, engine.cpp
+// waits and is the way in.
 #pragma once
 
 #include <condition_variable>
@@ -66,17 +67,24 @@ struct Call {
     std::vector<std::string> lanes;
     std::stop_source stop;
     SteadyTime started{};
+    bool can_observe = false;  // the strategy that runs it
 };
 // A verb that returned, until the journal has what it said.
 struct Returned {
     Slot slot;
     strategy::Answer answer;
+    bool can_observe = false;  // the strategy that said it
 };
 // Somebody who wants to hear when all of these have settled.
 struct Waiter {
     std::vector<std::pair<model::Scope, model::PromotionId>> promotions;
     SteadyTime deadline;
     Engine::OnSettled done;
+};
+// What is planned once the batch is durable, though it changed no phase.
+struct Again {
+    Slot slot;
+    std::chrono::milliseconds wait{0};
 };
 // What to launch once the batch is durable.
 struct Launch {
@@ -95,7 +103,7 @@ struct Turn {
     std::vector<Returned> returned;
     std::vector<model::Observation> seen;   // of which something follows
     std::set<model::PipelineName> touched;  // whose state is new, apart from steps
-    std::vector<Slot> again;                // looks at the forge that changed nothing; planned anew
+    std::vector<Again> again;
 };
 
 class Engine::State {
@@ -166,6 +174,14 @@ private:
                                                const model::PromotionId& id) const;
     // Those whose promotions have all settled, or whose time is up by then.
     void answer_waiters(SteadyTime now);
+
+    // overtaking.cpp
+    void overtake(Turn& turn, const model::Promotion& newer,
+                  const std::vector<model::PromotionId>& elders);
+    [[nodiscard]] std::vector<model::PromotionId> elders_of(const Stage& stage,
+                                                            const model::Promotion& newer) const;
+    void stage_taken_over(Turn& turn, const model::Promotion& newer, bool can_observe);
+    [[nodiscard]] bool stage_overtaken(Turn& turn, const model::Promotion& closed);
 
     // dispatcher.cpp
     void stage_due(Turn& turn);

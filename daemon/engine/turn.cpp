@@ -70,7 +70,7 @@ void Engine::State::settle(Turn& turn) {
         const auto& promotion = step.promotion;
         tell(step.transition, promotion);
         if (promotion.phase == Phase::Superseded || promotion.phase == Phase::Cancelled) {
-            schedule_.drop(promotion.scope);
+            schedule_.drop(promotion.scope, promotion.id);
             for (auto& [number, call] : calls_) {
                 if (call.slot.id == promotion.id) call.stop.request_stop();
             }
@@ -81,11 +81,11 @@ void Engine::State::settle(Turn& turn) {
     }
     for (const auto& [name, history] : turn.stage.changed()) turn.touched.insert(name);
     tell_status(turn.touched);
-    for (auto& slot : turn.again) {
-        const auto due = clock.steady_now() + slot.interval;
+    for (auto& [slot, wait] : turn.again) {
         const auto* current = turn.stage.find(slot.scope, slot.id);
-        if (current != nullptr && current->phase == Phase::Pending) {
-            schedule_.plan(std::move(slot), due);
+        const Phase wanted = slot.work == Work::Promote ? Phase::Queued : Phase::Pending;
+        if (current != nullptr && current->phase == wanted) {
+            schedule_.plan(std::move(slot), clock.steady_now() + wait);
         }
     }
     for (auto& answer : turn.answers) answer(nullptr);
@@ -118,14 +118,14 @@ void Engine::State::put_back(const Turn& turn, milliseconds pause) {
         schedule_.release(staged.call.lanes);
         schedule_.plan(staged.call.slot, clock.steady_now() + pause);
     }
-    // A promotion that was to fail for want of a strategy was taken as well.
-    for (const auto& step : turn.stage.batch().steps) {
-        const auto* view = views.find(step.promotion.scope.pipeline);
-        if (view == nullptr || view->history == nullptr) continue;
-        const auto* latest =
-            view->history->latest(step.promotion.scope.environment, step.promotion.scope.target);
-        if (latest != nullptr && latest->id == step.promotion.id) plan(*latest);
-    }
+    // A promotion that was to fail, or to wait for its strategy, was taken as well.
+    const Stage unchanged(views);
+    const auto plan_again = [&](const model::Promotion& staged) {
+        const auto* kept = unchanged.find(staged.scope, staged.id);
+        if (kept != nullptr) plan(*kept);
+    };
+    for (const auto& step : turn.stage.batch().steps) plan_again(step.promotion);
+    for (const auto& promotion : turn.stage.batch().amended) plan_again(promotion);
 }
 
 // The journal refused the batch for what is in it: a bug, or somebody else wrote to the file. Each
@@ -186,7 +186,7 @@ void Engine::State::set_right(const model::Promotion& touched, const Error& refu
     if (!believe_journal(touched)) return;
     Turn turn(views);
     const auto* kept = turn.stage.find(touched.scope, touched.id);
-    if (kept == nullptr || schedule_.holds(kept->scope)) return;
+    if (kept == nullptr || schedule_.holds(kept->scope, kept->id)) return;
     if (kept->phase == Phase::Pending) return plan(*kept, options.observe_at_most);
     const bool called = std::any_of(calls_.begin(), calls_.end(), [kept](const auto& entry) {
         return entry.second.slot.id == kept->id;

@@ -52,12 +52,13 @@ Result<void> update_promotion(sqlite::Connection& connection, const model::Promo
                               model::Phase from) {
     auto statement = connection.prepared(
         "UPDATE promotion SET phase=?,reason=?,strategy=?,actor=?,attempt=?,updated=?,not_before=?,"
-        "summary=?,location=?,external_id=?,details=? WHERE id=? AND phase=?");
+        "summary=?,location=?,external_id=?,details=?,previous_revision=? WHERE id=? AND phase=?");
     if (!statement) return statement.error();
     statement->bind(name_of(p.phase)).bind(p.reason).bind(p.strategy).bind(p.actor);
     statement->bind(std::int64_t{p.attempt}).bind(p.updated.time_since_epoch().count());
     statement->bind(p.not_before.time_since_epoch().count()).bind(p.summary).bind(p.location);
-    statement->bind(p.external_id).bind(p.details).bind(p.id).bind(name_of(from));
+    statement->bind(p.external_id).bind(p.details).bind(p.previous_revision);
+    statement->bind(p.id).bind(name_of(from));
     if (auto ran = statement->run(); !ran) return ran.error();
     if (connection.changes() == 1) return {};
     return Error{.kind = ErrorKind::Internal,

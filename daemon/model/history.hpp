@@ -26,4 +26,13 @@ struct History {
     }
 };
 
+// The revision that came to a scope last, as far as promotions brought it; empty if none did. They
+// are the scope's, oldest first.
+[[nodiscard]] inline std::string last_promoted(const std::vector<Promotion>& promotions) {
+    for (auto each = promotions.rbegin(); each != promotions.rend(); ++each) {
+        if (each->phase == Phase::Succeeded) return each->revision;
+    }
+    return {};
+}
+
 }  // namespace promotiond::model

@@ -94,7 +94,8 @@ inline constexpr std::array<std::pair<Phase, Phase>, 22> kTransitions{{
            phase == Phase::Pending;
 }
 
-// What a promotion is for. At most one unfinished promotion exists per scope.
+// What a promotion is for. Of a scope's promotions the newest is the current one; an older one is
+// unfinished only while it is open at the forge, or while the newest waits for its approval.
 struct Scope {
     PipelineName pipeline;
     std::string environment;  // promoted into
@@ -106,8 +107,10 @@ struct Promotion {
     PromotionId id;
     Scope scope;
     std::string revision;
-    std::string previous_revision;  // of the last succeeded promotion of this scope; may be empty
-    std::uint32_t ordinal = 0;      // how often this revision came to this scope before
+    // Of the last succeeded promotion of this scope when it was decided, then when it was last
+    // carried out; may be empty.
+    std::string previous_revision;
+    std::uint32_t ordinal = 0;  // how often this revision came to this scope before
     Phase phase = Phase::Queued;
     std::string reason;    // why it is in this phase, for people
     std::string strategy;  // key under spec.promotion at decision time

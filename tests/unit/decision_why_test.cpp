@@ -77,6 +77,27 @@ TEST_CASE("why: each phase of a promotion has its words and its way on") {
     CHECK(why_prod(story).unblock.empty());
 }
 
+TEST_CASE("why: it names an older pull request that still stands open beside what waits") {
+    Story story(kTwo, "{manual: true, notification: {}}");
+    const auto deploy = [&story](const std::string& revision) {
+        story.tell("dev", "a", revision);
+        story.tell("dev", "b", revision);
+    };
+    deploy("7");
+    deploy("8");
+    auto& elder = story.history.promotions.at({"prod", ""}).front();
+    elder.phase = Phase::Pending;
+    elder.location = "https://h/pull/1";
+    const Why answer = why_prod(story);
+    CHECK(answer.headline == "the promotion of 8 to prod waits for an approval");
+    const auto open = std::find_if(answer.reasons.begin(), answer.reasons.end(),
+                                   [](const Reason& each) { return each.code == "stands-open"; });
+    REQUIRE(open != answer.reasons.end());
+    CHECK(open->text ==
+          "the promotion of 7 to prod waits to be merged: https://h/pull/1; it still stands open, "
+          "and merged now it brings 7, not 8");
+}
+
 TEST_CASE("why: a missing strategy weighs more than anything else") {
     const Story story(kTwo, "{manual: true}");
     CHECK(why_prod(story).reasons[0].code == "no-strategy");

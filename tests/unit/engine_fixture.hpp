@@ -53,17 +53,23 @@ public:
                 return answer;
             }
         }
-        answer.outcome = on_promote(request.attempt);
+        answer.outcome =
+            promote_revision ? promote_revision(request.revision) : on_promote(request.attempt);
         answer.retry_after = retry_after;
+        answer.summary = "from " + request.previous_revision;
         if (answer.outcome == Outcome::Pending) answer.location = "https://forge/1";
+        if (answer.outcome == Outcome::Pending && own_pull_requests) {
+            answer.external_id = request.revision;
+        }
         --running_;
         return answer;
     }
-    strategy::Answer observe(const strategy::Description&, const strategy::Request&,
+    strategy::Answer observe(const strategy::Description&, const strategy::Request& request,
                              const model::Promotion&, const strategy::CallOptions&) override {
         ++observed;
         strategy::Answer answer;
         answer.outcome = merged ? Outcome::Done : Outcome::Pending;
+        if (on_observe) answer.outcome = on_observe(request.revision);
         return answer;
     }
     strategy::Answer plan(const strategy::Description&, const strategy::Request& request,
@@ -94,7 +100,11 @@ public:
     void cannot_plan() { description_.can_plan = false; }
 
     std::function<Outcome(std::uint32_t)> on_promote = [](auto) { return Outcome::Done; };
+    // By revision, instead of the above; set before the engine starts, like them.
+    std::function<Outcome(const std::string&)> promote_revision;
+    std::function<Outcome(const std::string&)> on_observe;
     std::optional<milliseconds> retry_after;
+    std::atomic<bool> own_pull_requests{false};  // one for each revision
     std::atomic<bool> one_lane{true};
     std::atomic<bool> hold{false};
     std::atomic<bool> merged{false};

@@ -251,7 +251,7 @@ TEST_CASE("schedule: what waits for a busy lane comes when that lane is free, an
     const engine::Slot slot{{{"apps", "shop"}, "prod", ""}, "p-1", engine::Work::Promote};
     schedule.occupy({"one", "two"});
     REQUIRE(schedule.park_if_busy(slot, {"three", "two"}));
-    CHECK(schedule.holds(slot.scope));
+    CHECK(schedule.holds(slot.scope, slot.id));
     schedule.release({"one"});
     CHECK_FALSE(schedule.take());
     schedule.release({"two"});
