@@ -75,9 +75,13 @@ Result<strategy::Request> Engine::State::request_for(const model::Pipeline& pipe
 void Engine::State::plan(const model::Promotion& promotion, milliseconds interval) {
     const bool queued = promotion.phase == Phase::Queued;
     if (!queued && promotion.phase != Phase::Pending) return;
-    // The longest wait that backoff() gives; longer is a wall clock that jumped.
-    const auto ahead = std::clamp<milliseconds>(promotion.not_before - clock.now(), milliseconds{0},
-                                                options.retry_after_most + options.backoff_first);
+    // What was never tried waited for its strategy at most, which may be there now. The longest
+    // wait that backoff() gives; longer is a wall clock that jumped.
+    const auto most = queued && promotion.attempt == 0
+                          ? milliseconds{0}
+                          : options.retry_after_most + options.backoff_first;
+    const auto ahead =
+        std::clamp<milliseconds>(promotion.not_before - clock.now(), milliseconds{0}, most);
     if (queued) {
         schedule_.plan({promotion.scope, promotion.id, Work::Promote}, clock.steady_now() + ahead);
         return;
@@ -115,8 +119,13 @@ void Engine::State::stage_slot(Turn& turn, Slot slot) {
         promotion.updated = clock.now();
         turn.stage.move(promotion, "daemon");
     };
-    auto by = route(*pipeline, slot.scope.environment);
-    if (!by) return wanted == Phase::Queued ? give_up(by.error().message) : void();
+    const auto& environment = slot.scope.environment;
+    auto by = route(*pipeline, environment);
+    if (!by && wanted == Phase::Pending) return;
+    if (!by && pipeline->index_of(environment) == model::Pipeline::npos) {
+        return give_up(by.error().message);
+    }
+    if (!by) return wait_for_strategy(turn, std::move(promotion), by.error());
     if (slot.work == Work::Observe && !(*by)->can_observe) return;
     if (wanted == Phase::Queued && promotion.attempt >= options.attempts) {
         return give_up("gave up after " + std::to_string(promotion.attempt) +
@@ -145,6 +154,23 @@ void Engine::State::stage_slot(Turn& turn, Slot slot) {
                              *by,
                              std::move(*request),
                              std::move(promotion)});
+}
+
+// A plugin that is not installed yet, or a key that is mistyped, loses no promotion and costs it no
+// try. It goes on at once when its Pipeline changes and when the daemon starts with the plugin.
+void Engine::State::wait_for_strategy(Turn& turn, model::Promotion promotion,
+                                      const Error& missing) {
+    if (promotion.reason != missing.message) {
+        log::warn("PROMO-3002", "a promotion waits for a strategy that serves it",
+                  {{"promotion", promotion.id},
+                   {"pipeline", promotion.scope.pipeline.text()},
+                   {"environment", promotion.scope.environment},
+                   {"reason", missing.message}});
+    }
+    promotion.reason = missing.message;
+    promotion.not_before = clock.now() + options.backoff_most;
+    turn.again.push_back({{promotion.scope, promotion.id, Work::Promote}, options.backoff_most});
+    turn.stage.amend(std::move(promotion));
 }
 
 void Engine::State::launch(Launch launch) {

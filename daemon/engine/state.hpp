@@ -192,6 +192,7 @@ private:
     void stage_observed(Turn& turn, model::Promotion promotion, const Returned& returned);
     void launch(Launch launch);
     void plan(const model::Promotion& promotion, std::chrono::milliseconds interval = {});
+    void wait_for_strategy(Turn& turn, model::Promotion promotion, const Error& missing);
     [[nodiscard]] std::chrono::milliseconds backoff(std::uint32_t attempt,
                                                     const strategy::Answer& answer);
 

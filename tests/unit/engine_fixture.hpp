@@ -32,6 +32,7 @@ public:
         description_.can_observe = description_.can_plan = true;
     }
     Result<const strategy::Description*> route(const model::StrategyCall&) const override {
+        if (!served) return Error{ErrorKind::Invalid, "nothing serves it; served are: pullRequest"};
         return &description_;
     }
     std::vector<platform::Problem> problems(const model::Pipeline&) const override { return {}; }
@@ -106,6 +107,7 @@ public:
     std::optional<milliseconds> retry_after;
     std::atomic<bool> own_pull_requests{false};  // one for each revision
     std::atomic<bool> one_lane{true};
+    std::atomic<bool> served{true};
     std::atomic<bool> hold{false};
     std::atomic<bool> merged{false};
     std::atomic<int> promoted{0};

@@ -212,6 +212,34 @@ TEST_CASE("engine: a strategy that ignores its cancellation does not hold up the
     CHECK((*strategies)->promote(by, request, {}).outcome == Outcome::Done);
 }
 
+TEST_CASE("engine: a promotion that no strategy serves waits for one, and loses no try") {
+    House house;
+    house.manual = true;
+    house.carrier->served = false;
+    house.start();
+    const auto id = house.promote("1.0.0");
+    const auto reason = [&] { return house.journal->promotion(id)->reason; };
+    REQUIRE(house.soon([&] { return reason() == "nothing serves it; served are: pullRequest"; }));
+    for (int look = 0; look < 5; ++look) {
+        house.pass(house.options.backoff_most);
+        REQUIRE(house.send("1.0.0"));
+    }
+    CHECK(house.phase(id) == Phase::Queued);
+    CHECK(house.journal->promotion(id)->attempt == 0);
+    const auto why = house.engine->why(house.pipeline.id).at(1);
+    CHECK(why.headline.find("served are: pullRequest") != std::string::npos);
+    house.carrier->served = true;
+    SECTION("it goes on when its time has come") { house.pass(house.options.backoff_most); }
+    SECTION("it goes on when its Pipeline changes") {
+        house.engine->set_pipelines({{std::make_shared<model::Pipeline>(house.pipeline)}, {}});
+    }
+    SECTION("it goes on when the daemon starts with the strategy") {
+        house.close();
+        house.start();
+    }
+    CHECK(house.comes_to(id, Phase::Succeeded));
+}
+
 TEST_CASE("engine: two daemons do not try again in step, and a test can make them") {
     const auto waits = [](std::optional<std::uint32_t> seed) {
         House house;
