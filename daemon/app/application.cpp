@@ -15,6 +15,7 @@
 #include "app/config.hpp"
 #include "app/daemon.hpp"
 #include "app/notify_socket.hpp"
+#include "app/passed_sockets.hpp"
 #include "app/version.hpp"
 #include "base/log.hpp"
 
@@ -236,10 +237,17 @@ int Application::serve() const {
     umask(077);
     keep_memory_small();
     ignore_signals_that_are_errors();
-    const auto config = loaded(config_);
+    auto config = loaded(config_);
     if (!config) return kExitConfiguration;
     log::open(config->log);
     for (const auto& warning : config->warnings) log::warn("PROMO-0012", warning);
+    const auto sockets = PassedSockets::from_environment();
+    if (!sockets) {
+        log::error("PROMO-0001", sockets.error().message);
+        return kExitConfiguration;
+    }
+    config->server.listen_socket = sockets->http;
+    config->server.health_socket = sockets->health;
 
     auto service = NotifySocket::from_environment();
     if (!service) log::warn("PROMO-0013", service.error().message);

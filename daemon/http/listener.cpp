@@ -1,6 +1,7 @@
 #include "http/listener.hpp"
 
 #include <pthread.h>
+#include <sys/socket.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -91,6 +92,17 @@ Result<void> bind_to(Tcp::acceptor& acceptor, const std::string& address) {
     return {};
 }
 
+// One that someone else has bound and listens on.
+Result<void> take_over(Tcp::acceptor& acceptor, int socket) {
+    boost::system::error_code error;
+    sockaddr_storage bound{};
+    socklen_t size = sizeof bound;
+    ::getsockname(socket, reinterpret_cast<sockaddr*>(&bound), &size);
+    acceptor.assign(bound.ss_family == AF_INET ? Tcp::v4() : Tcp::v6(), socket, error);
+    if (error) return cannot_listen("the socket that was passed", error);
+    return {};
+}
+
 }  // namespace
 
 Result<void> check_address(const std::string& address) {
@@ -129,6 +141,7 @@ public:
         auto tls = tls_context(options_.tls);
         if (!tls) return std::move(tls).error();
         *tls_.access() = std::move(*tls);
+        if (options_.socket) return take_over(acceptor_, *options_.socket);
         if (auto bound = bind_to(acceptor_, options_.address); !bound) return bound;
         boost::system::error_code error;
         acceptor_.listen(asio::socket_base::max_listen_connections, error);

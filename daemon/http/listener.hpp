@@ -23,6 +23,8 @@ namespace promotiond::http {
 struct ListenOptions {
     std::string name;     // of the thread
     std::string address;  // "127.0.0.1:8082", "[::1]:0"
+    // Listens already, in place of the address; the listener takes it over.
+    std::optional<int> socket;
     std::optional<TlsFiles> tls;
     ReadLimits limits;
     std::chrono::milliseconds header_timeout{10'000};
@@ -42,7 +44,7 @@ struct ListenOptions {
 
 class Listener {
 public:
-    // Binds and listens. Invalid: the address or the certificate; Conflict: the address is in use.
+    // Binds and listens. Invalid: the address, the socket or the certificate; Conflict: the address is in use.
     [[nodiscard]] static Result<std::unique_ptr<Listener>> open(ListenOptions options);
     ~Listener();
     Listener(const Listener&) = delete;

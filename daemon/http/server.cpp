@@ -14,6 +14,7 @@ ListenOptions front_options(const Options& options) {
     ListenOptions out;
     out.name = "http";
     out.address = options.listen;
+    out.socket = options.listen_socket;
     out.tls = options.tls;
     out.limits.body = options.body_limit;
     out.header_timeout = options.header_timeout;
@@ -28,6 +29,7 @@ ListenOptions health_options(const Options& options) {
     ListenOptions out;
     out.name = "http-health";
     out.address = options.health;
+    out.socket = options.health_socket;
     out.tls = options.health_tls;
     out.limits.body = 0;
     out.header_timeout = options.header_timeout;

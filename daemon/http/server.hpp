@@ -42,6 +42,9 @@ struct TlsFiles {
 struct Options {
     std::string listen = "127.0.0.1:8082";  // port 0 = any free one
     std::string health = "127.0.0.1:8081";
+    // Descriptors that listen already, in place of the addresses; Server::open takes them over.
+    std::optional<int> listen_socket;
+    std::optional<int> health_socket;
     std::optional<TlsFiles> tls;         // for listen
     std::optional<TlsFiles> health_tls;  // for health
     std::chrono::milliseconds header_timeout{10'000};

@@ -1,21 +1,27 @@
 #!/usr/bin/env bash
-# The service unit: systemd understands every line of it, and what it leaves open stays little.
+# The units: systemd understands every line of them, and what the service leaves open stays little.
 set -euo pipefail
 . "$1/tests/packaging/skip.sh"
 unit=$1/packaging/systemd/promotiond.service
+socket=$1/packaging/systemd/promotiond.socket
 needs systemd-analyze
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # verify wants the program to exist, and tells of unknown keys and bad values with exit code 0: only silence is good.
 sed 's,/usr/sbin/promotiond,/bin/true,' "$unit" >"$scratch/promotiond.service"
-said=$(systemd-analyze verify --man=no "$scratch/promotiond.service" 2>&1 || echo "exit code $?")
+cp "$socket" "$scratch"
+said=$(systemd-analyze verify --man=no "$scratch/promotiond.service" "$scratch/promotiond.socket" 2>&1 || echo "exit code $?")
 [ -z "$said" ] || { echo "systemd-analyze verify: $said"; exit 1; }
 
 # Exposure of at most 1.5 of 10; it is 1.1 with systemd 252.
 systemd-analyze security --offline=yes --threshold=15 --no-pager "$scratch/promotiond.service" >"$scratch/security" 2>&1 ||
     { cat "$scratch/security"; exit 1; }
 tail -1 "$scratch/security"
+
+# The socket stands for the address that the configuration has by itself.
+address=$(sed -n 's/^  listen: //p' "$1/config/promotiond.yaml")
+grep -qx "ListenStream=$address" "$socket" || { echo "$socket: does not listen on $address"; exit 1; }
 
 # Whoever switches a restriction off says why, in the unit.
 for each in AF_UNIX PrivateNetwork IPAddressDeny RootDirectory; do

@@ -3,7 +3,7 @@ target_compile_definitions(test_config PRIVATE PROMOTIOND_SOURCE_DIR="${PROJECT_
 
 promotiond_test(app SOURCES ${CMAKE_CURRENT_LIST_DIR}/app_check_test.cpp
     LINKS promotiond::app LABELS unit)
-promotiond_test(app_notify SOURCES ${CMAKE_CURRENT_LIST_DIR}/app_notify_test.cpp
+promotiond_test(app_notify SOURCES ${CMAKE_CURRENT_LIST_DIR}/app_notify_test.cpp ${CMAKE_CURRENT_LIST_DIR}/app_sockets_test.cpp
     LINKS promotiond::app LABELS unit)
 target_compile_definitions(test_app_notify PRIVATE PROMOTIOND_PROGRAM="$<TARGET_FILE:promotiond>")
 add_dependencies(test_app_notify promotiond)
