@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <system_error>
 
 #include "app/daemon.hpp"
@@ -22,6 +23,18 @@ bool allows(const fs::path& path, int mode) {
     return ::faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
 }
 
+// What systemd hands to a service (LoadCredential=) is there for the service itself and from its
+// start on: neither its ExecReload= nor a person sees it.
+std::optional<fs::path> unseen_credentials(const std::string& text) {
+    const std::string place = "/run/credentials/";
+    const auto at = text.find(place);
+    if (at == std::string::npos) return std::nullopt;
+    const fs::path unit = text.substr(at, text.find_first_of("/'\" ;:,", at + place.size()) - at);
+    std::error_code failed;
+    if (fs::exists(unit, failed)) return std::nullopt;
+    return unit;
+}
+
 class Check {
 public:
     explicit Check(const Config& config) : config_(config) {}
@@ -29,7 +42,9 @@ public:
     void server() {
         for (const auto& fault : http::faults(config_.server)) {
             if (fault.error.kind != ErrorKind::Conflict) {
-                problem(fault.key, fault.error.message);
+                if (const auto unseen = unseen_credentials(fault.error.message))
+                    note_unseen(fault.key, *unseen);
+                else problem(fault.key, fault.error.message);
                 continue;
             }
             found_.notes.push_back(
@@ -57,6 +72,8 @@ public:
 
     void secrets() {
         if (config_.kubernetes) return;  // each has its own rights, and is got when it is used
+        if (const auto unseen = unseen_credentials(config_.secrets.string()))
+            return note_unseen("platform.local.secrets", *unseen);
         std::error_code failed;
         if (!fs::is_directory(config_.secrets, failed))
             return problem(
@@ -103,6 +120,13 @@ private:
 
     void problem(const std::string& key, const std::string& what) {
         found_.problems.push_back(config_.error_at(key, what).message);
+    }
+
+    void note_unseen(const std::string& key, const fs::path& credentials) {
+        const auto text = credentials.string() +
+                          " is there for the running service alone, so what should be in it was "
+                          "not looked at";
+        found_.notes.push_back(config_.error_at(key, text).message);
     }
 
     void take(const std::vector<platform::Problem>& problems) {

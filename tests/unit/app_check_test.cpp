@@ -134,6 +134,23 @@ TEST_CASE("check: an address in use is a note, since promotiond itself may hold 
     CHECK(one_says(found.notes, ":1:10: server.listen: ", "if promotiond runs"));
 }
 
+TEST_CASE("check: credentials that only the running service sees are a note") {
+    Place place;
+    const std::string unit = "/run/credentials/promotiond-of-no-host.service";
+    (void)place.check(kFree);
+    const auto config =
+        app::load_config(place.path() / "promotiond.yaml",
+                         {{"PROMOTIOND_PLATFORM_LOCAL_SECRETS", unit},
+                          {"PROMOTIOND_SERVER_TLS",
+                           "{certificate: " + unit + "/tls.crt, key: " + unit + "/tls.key}"},
+                          {"PROMOTIOND_SERVER_TOKENS", "[{name: ci, file: " + unit + "/ci}]"}});
+    REQUIRE(config);
+    const auto found = app::check(*config);
+    CHECK(found.problems.empty());
+    for (const char* key : {"platform.local.secrets: ", "server.tls: ", "server.tokens: "})
+        CHECK(one_says(found.notes, key, unit + " is there for the running service alone"));
+}
+
 TEST_CASE("check: one address for both ports is a problem") {
     Place place;
     const auto found = place.check("listen: ':65001', health: '127.0.0.1:65001'");
