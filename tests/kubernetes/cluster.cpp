@@ -166,6 +166,14 @@ Output Cluster::kubectl(const std::vector<std::string>& words, const std::string
                {"KUBECONFIG=" + kubeconfig_file().native(), "HOME=" + directory_.path().native()});
 }
 
+Output Cluster::helm(const std::vector<std::string>& words) const {
+    const auto ours = assets_ / "helm";
+    std::vector<std::string> all{fs::exists(ours) ? ours.native() : "helm"};
+    all.insert(all.end(), words.begin(), words.end());
+    return run(all, {},
+               {"KUBECONFIG=" + kubeconfig_file().native(), "HOME=" + directory_.path().native()});
+}
+
 std::string Cluster::must(const std::vector<std::string>& words, const std::string& input) const {
     Output output = kubectl(words, input);
     if (output.code == 0) return std::move(output.out);

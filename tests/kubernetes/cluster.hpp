@@ -80,6 +80,8 @@ public:
                                  const std::string& input = {}) const;
     // Throws with kubectl's words if it fails; else its output.
     std::string must(const std::vector<std::string>& words, const std::string& input = {}) const;
+    // helm, from where kubectl is or, with programs of one's own, from the path.
+    [[nodiscard]] Output helm(const std::vector<std::string>& words) const;
     // Applies documents (server side) or a file; CRDs are waited for until they are served.
     void apply(const std::string& documents) const;
     void apply_file(const std::filesystem::path& file) const;
