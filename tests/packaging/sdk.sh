@@ -34,4 +34,11 @@ flags=$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --cflags --libs promotiond)
 run c++ -std=c++20 -shared -fPIC -o "$place/plain.so" "$place/template/strategy.cpp" $flags
 run "$prefix/bin/promotiond-verify" --secret deploy-service/token=t0ken-of-test "$place/plain.so"
 
+# The pieces of the guide, put together as it says.
+guide=$(dirname "$0")/../../sdk/README.md
+sed -n '/^```cpp$/,/^```$/{/^```/d;p}' "$guide" >"$place/guide.cpp"
+[ "$(grep -c PROMOTIOND_STRATEGY "$place/guide.cpp")" = 1 ] || { echo "$guide: its pieces are not one strategy"; exit 1; }
+run c++ -std=c++20 -Wall -Wextra -Werror -shared -fPIC -o "$place/guide.so" "$place/guide.cpp" $flags
+run "$prefix/bin/promotiond-verify" --secret tickets/token=t0ken-of-test "$place/guide.so"
+
 if grep -rlF "$build" "$prefix" --include='*.cmake' --include='*.pc'; then echo "names the build directory"; exit 1; fi
