@@ -25,7 +25,7 @@ soon curl -fs http://127.0.0.1:8081/readyz
 promotionctl version >/dev/null || fail "promotionctl does not reach it"
 
 promise "what stands in /etc as it was packaged is in order"
-promotiond --check >/root/check 2>&1 || { cat /root/check; fail "--check says no"; }
+runuser -u promotiond -- promotiond --check >/root/check 2>&1 || { cat /root/check; fail "--check says no"; }
 
 promise "the process has no privilege, a system call filter, and read-only system directories"
 status=/proc/$(property MainPID)/status
