@@ -33,7 +33,7 @@ for each in "$root"/debs/*.deb; do
     dpkg-deb --root-owner-group -Zgzip -b "$scratch/next" "$root/next" >/dev/null
     rm -rf "$scratch/next"
 done
-cp "$source/tests/packaging/deb_inside.sh" "$source/tests/packaging/inside.sh" "$root/root/"
+cp "$source/tests/packaging/deb_inside.sh" "$source/tests/packaging/inside.sh" "$source/packaging/deb/tests/smoke" "$root/root/"
 
 machine_start "$root"
 machine_run bash /root/deb_inside.sh

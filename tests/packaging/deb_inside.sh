@@ -93,8 +93,45 @@ refuses_to_start
 expect NRestarts 0
 cp /root/good.yaml /etc/promotiond/promotiond.yaml
 
-promise "a directory of strategies that others may write to is refused with a word on what to do"
+promise "a directory of secrets that is missing fails the start by name, and what the guide says mends it"
+mv /etc/promotiond/secrets /root/secrets
+systemctl reset-failed promotiond
+systemctl restart promotiond 2>/dev/null || true
+soon is ExecMainStatus 243
+systemd-tmpfiles --create promotiond.conf
+[ "$(stat -c %U:%a /etc/promotiond/secrets)" = root:700 ] || fail "others may read the secrets"
+rmdir /etc/promotiond/secrets && mv /root/secrets /etc/promotiond/secrets
+systemctl reset-failed promotiond
+systemctl start promotiond
+soon curl -fs http://127.0.0.1:8081/readyz
+
+promise "a plugin of another architecture or another ABI is refused by name, and the others serve"
 strategies=$(sed -n 's,^  directory: \(.*/strategies\)$,\1,p' /etc/promotiond/promotiond.yaml)
+good=$strategies/webhook-generic.so
+sed 's/promotiond_plugin_v1/promotiond_plugin_v9/g' "$good" >"$strategies/other-abi.so"
+cp "$good" "$strategies/other-machine.so"
+printf '\050' | dd of="$strategies/other-machine.so" bs=1 seek=18 conv=notrunc status=none # the code of 32-bit ARM
+mark
+systemctl restart promotiond
+soon curl -fs http://127.0.0.1:8081/readyz
+for each in other-abi other-machine; do said "PROMO-0004.*$each" || fail "$each is not refused by name"; done
+promotionctl plugins | grep -q webhook-generic || fail "$(promotionctl plugins)"
+rm "$strategies/other-abi.so" "$strategies/other-machine.so"
+systemctl restart promotiond
+soon curl -fs http://127.0.0.1:8081/readyz
+
+promise "a journal of another user is refused with a word on what to do, and given back it goes on"
+systemctl stop promotiond
+chown root:root /var/lib/promotiond/journal.db
+mark
+refuses_to_start
+said 'journal.db belongs to user 0.*chown' || fail "no reason in the log"
+chown promotiond:promotiond /var/lib/promotiond/journal.db
+systemctl reset-failed promotiond
+systemctl start promotiond
+soon curl -fs http://127.0.0.1:8081/readyz
+
+promise "a directory of strategies that others may write to is refused with a word on what to do"
 chmod o+w "$strategies"
 mark
 refuses_to_start
@@ -113,7 +150,17 @@ systemctl reset-failed promotiond
 systemctl start promotiond
 soon curl -fs http://127.0.0.1:8081/readyz
 
-promise "an upgrade starts the new version, keeps what was edited, and goes on with work in flight"
+promise "the socket is not enabled by itself; with it, events wait through a restart of the service"
+[ "$(systemctl is-enabled promotiond.socket)" = disabled ] || fail "the socket is $(systemctl is-enabled promotiond.socket)"
+systemctl stop promotiond
+systemctl start promotiond.socket
+[ "$(event 6.0.1)" = 202 ] || fail "the event did not start the service: $(cat /root/answer)"
+expect ActiveState active
+systemctl stop promotiond 2>/dev/null
+[ "$(event 6.0.1)" = 202 ] || fail "the event did not wait: $(cat /root/answer)"
+[ "$(place)" = "$first" ] || fail "another promotion: $(place) instead of $first"
+
+promise "an upgrade starts the new version, keeps what was edited and what listens, and goes on with work in flight"
 before=$(property MainPID)
 installed /next/*.deb
 soon another_process "$before"
@@ -122,6 +169,11 @@ receiver
 soon in_phase "$first" Succeeded
 [ "$(event 6.0.2)" = 202 ] || fail "$(cat /root/answer)"
 soon in_phase "$(place)" Succeeded
+systemctl is-active --quiet promotiond.socket || fail "the socket was lost"
+
+promise "what Debian's own machinery would try of the installed packages passes"
+mkdir /root/smoke-place
+AUTOPKGTEST_TMP=/root/smoke-place sh /root/smoke >/root/smoke.log 2>&1 || { cat /root/smoke.log; fail "smoke"; }
 
 promise "the SDK builds nothing, but its verifier accepts the packaged strategies"
 promotiond-verify --config '{"url":"https://hook.test/in"}' "$strategies/webhook-generic.so" >/root/verify 2>&1 || { tail -5 /root/verify; fail "not accepted"; }
@@ -136,6 +188,7 @@ soon curl -fs http://127.0.0.1:8081/readyz
 promise "a removal ends the service and keeps journal, secrets and configuration"
 dpkg --remove promotiond-plugin-pullrequest-github promotiond-plugin-pullrequest-azdo promotiond-plugin-notification-flux promotiond >/dev/null 2>&1
 ! systemctl is-active --quiet promotiond || fail "it still runs"
+! systemctl is-active --quiet promotiond.socket || fail "the socket still listens"
 for each in /var/lib/promotiond/journal.db /etc/promotiond/secrets/flux-system/podinfo/hmac-key /etc/promotiond/promotiond.yaml /etc/promotiond/pipelines/podinfo.yaml; do
     [ -f "$each" ] || fail "$each is gone"
 done

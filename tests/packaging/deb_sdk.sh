@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# A third party's strategy in a clean Debian that has a compiler, CMake and promotiond-dev alone: built, tested, held to the
+# contract, and packaged. Runs what Debian's own machinery would (packaging/deb/tests/build-plugin), and then what its author
+# would go on with.
+#
+#   deb_sdk.sh SOURCE DEBS     DEBS is the directory that scripts/package deb filled
+set -euo pipefail
+source=$1 debs=$2
+. "$source/tests/packaging/skip.sh"
+. "$source/tests/packaging/machine.sh"
+needs mmdebstrap dpkg-deb chroot
+[ "$(id -u)" = 0 ] || skip "chroot needs root"
+ls "$debs"/promotiond-dev_*.deb >/dev/null 2>&1 || { echo "no packages in $debs; run scripts/package deb"; exit 1; }
+
+machines=$source/build/packages/machines
+scratch=$(mktemp -d "${TMPDIR:-/tmp}/promotiond-deb-sdk-XXXXXX")
+trap 'rm -rf "$scratch"' EXIT
+depends=$(dpkg-deb -f "$debs"/promotiond-dev_*.deb Depends | sed 's/([^)]*)//g; s/|[^,]*//g' | tr ',' '\n' | tr -d ' ' | sort -u)
+# shellcheck disable=SC2086  # a list of names
+machine_make "$scratch/root" g++ cmake ninja-build pkg-config $depends
+root=$scratch/root
+cp "$debs"/promotiond-dev_*.deb "$source/packaging/deb/tests/build-plugin" "$root/root"
+mkdir "$root/work"
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 AUTOPKGTEST_TMP=/work "$@" >"$scratch/log" 2>&1 || { cat "$scratch/log"; echo "failed: $*"; exit 1; }; }
+
+echo "-- promotiond-dev installs with what it depends on"
+inside dpkg --install /root/"$(basename "$debs"/promotiond-dev_*.deb)"
+[ ! -e "$root/usr/include/git2.h" ] && [ ! -e "$root/usr/include/Poco" ] || { echo "the root is not clean"; exit 1; }
+
+echo "-- the template builds, and keeps the contract"
+inside sh /root/build-plugin
+
+echo "-- its test passes, and it installs to where the daemon looks"
+inside ctest --test-dir /work/build --output-on-failure --no-tests=error
+inside cmake --install /work/build
+plugin=$(cd "$root" && ls usr/lib/*/promotiond/strategies/deploy-service.so)
+
+echo "-- it can be packaged: the virtual package says which ABI it needs"
+mkdir -p "$root/work/deb/DEBIAN" "$root/work/deb/$(dirname "$plugin")"
+cp "$root/$plugin" "$root/work/deb/$plugin"
+printf 'Package: promotiond-plugin-deploy-service\nVersion: 1.0.0\nArchitecture: %s\nMaintainer: A. Author <a@example.com>\nDepends: promotiond-abi-1\nDescription: test\n' \
+    "$(dpkg --print-architecture)" >"$root/work/deb/DEBIAN/control"
+inside dpkg-deb --root-owner-group --build /work/deb /work
+[ "$(dpkg-deb -f "$root"/work/promotiond-plugin-deploy-service_*.deb Depends)" = promotiond-abi-1 ] || { echo "not packaged"; exit 1; }
+echo "every promise is kept"
