@@ -137,13 +137,16 @@ TEST_CASE("check: an address in use is a note, since promotiond itself may hold 
 TEST_CASE("check: credentials that only the running service sees are a note") {
     Place place;
     const std::string unit = "/run/credentials/promotiond-of-no-host.service";
-    (void)place.check(kFree);
-    const auto config =
-        app::load_config(place.path() / "promotiond.yaml",
-                         {{"PROMOTIOND_PLATFORM_LOCAL_SECRETS", unit},
-                          {"PROMOTIOND_SERVER_TLS",
-                           "{certificate: " + unit + "/tls.crt, key: " + unit + "/tls.key}"},
-                          {"PROMOTIOND_SERVER_TOKENS", "[{name: ci, file: " + unit + "/ci}]"}});
+    place.write("promotiond.yaml", "server: {" + kFree + ", tls: {certificate: " + unit +
+                                       "/tls.crt, key: " + unit +
+                                       "/tls.key}, tokens: [{name: ci, file: " + unit +
+                                       "/ci}]}\n"
+                                       "platform: {local: {pipelines: pipelines, secrets: " +
+                                       unit +
+                                       "}}\n"
+                                       "journal: {path: state/journal.db}\n"
+                                       "strategies: {directory: strategies}\n");
+    const auto config = app::load_config(place.path() / "promotiond.yaml", {});
     REQUIRE(config);
     const auto found = app::check(*config);
     CHECK(found.problems.empty());
