@@ -332,6 +332,26 @@ test('e2e: a manual environment waits for an approval of exactly its revision', 
   await world.invariants();
 });
 
+test('e2e: a pull request that is merged while a newer revision waits for its approval has succeeded', async () => {
+  await world.daemon.writePipeline('podinfo', pipeline(`manual: true\n${byPullRequest(world.forge)}`));
+  await world.start();
+  const approve = (revision) => ask(world.daemon.address, 'POST', `/approval/flux-system/podinfo/qa/${revision}`, {headers: eventHeaders('', kSecrets.events), body: ''});
+  const older = await world.deliver('1.0.1');
+  assert.equal((await approve('1.0.1')).status, 202);
+  await world.daemon.inPhase(older, 'Pending');
+  const newer = await world.deliver('1.0.2');
+  await world.daemon.inPhase(newer, 'AwaitingApproval');
+  await world.daemon.inPhase(older, 'Pending');
+  await world.forge.do('merge', {repository: kRepository, number: 1});
+  await world.daemon.inPhase(older, 'Succeeded');
+  assert.equal((await approve('1.0.2')).status, 202);
+  await world.daemon.inPhase(newer, 'Pending');
+  const [pull] = await world.pulls({state: 'open'});
+  assert.equal(pull.number, 2);
+  assert.match(pull.body, /promoted to `1\.0\.1` before/);
+  await world.invariants();
+});
+
 test('e2e: pipelines change without a restart, and a broken file keeps the last good one', async () => {
   await withPullRequests();
   await world.daemon.writePipeline('podinfo', 'apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\n  broken: [\n');
