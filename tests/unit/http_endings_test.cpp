@@ -1,4 +1,6 @@
 // How connections end: resets, readers that do not read, stops, and questions that nobody answers.
+#include <sys/resource.h>
+
 #include <condition_variable>
 #include <filesystem>
 
@@ -74,6 +76,24 @@ void connect_and_reset(const std::string& address) {
     ::setsockopt(client.socket(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
 }
 
+// Both ends of every connection are in this process.
+void allow_open_files(rlim_t wanted) {
+    rlimit limit{};
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    if (limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < wanted) limit.rlim_cur = wanted;
+    if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted) limit.rlim_max = wanted;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+// The count is told just before the last descriptor is closed.
+bool comes_back_to(std::size_t files) {
+    const auto limit = std::chrono::steady_clock::now() + seconds{30};
+    while (open_files() != files && std::chrono::steady_clock::now() < limit) {
+        std::this_thread::yield();
+    }
+    return open_files() == files;
+}
+
 }  // namespace
 
 TEST_CASE("http: ten thousand connections that are reset leave no descriptor behind") {
@@ -86,12 +106,28 @@ TEST_CASE("http: ten thousand connections that are reset leave no descriptor beh
         CHECK(last.ask(get("/")).status == 200);
     }
     REQUIRE(server.service.comes_to(0));
-    // The count is told just before the last descriptor is closed.
-    const auto limit = std::chrono::steady_clock::now() + seconds{30};
-    while (open_files() != before && std::chrono::steady_clock::now() < limit) {
-        std::this_thread::yield();
+    CHECK(comes_back_to(before));
+}
+
+TEST_CASE("http: 1000 idle connections keep nobody waiting, and leave no descriptor behind") {
+    allow_open_files(4'096);
+    http::Options options;
+    options.connections_per_peer = 2'000;
+    Running daemon(options);
+    const std::size_t before = open_files();
+    {
+        std::vector<std::unique_ptr<Client>> idle;
+        for (int i = 0; i < 1'000; ++i) {
+            idle.push_back(std::make_unique<Client>(daemon.server->listen_address()));
+        }
+        CHECK(daemon.health("/livez").status == 200);
+        CHECK(daemon.health("/readyz").status == 200);
+        daemon.good_event_works();
+        // None of them was closed to make room.
+        CHECK(idle.front()->ask(get("/nothing")).status == 404);
+        CHECK(idle.back()->ask(get("/nothing")).status == 404);
     }
-    CHECK(open_files() == before);
+    CHECK(comes_back_to(before));
 }
 
 TEST_CASE("http: a question that the core drops is answered with 503") {
