@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 #include <iostream>
+#include <sstream>
 
 #include "app/check.hpp"
 #include "app/config.hpp"
@@ -56,7 +57,8 @@ int exit_code(ErrorKind kind) {
 std::optional<Config> loaded(const std::filesystem::path& file) {
     auto config = load_config(file, current_environment());
     if (config) return std::move(*config);
-    log::error("PROMO-0001", config.error().message);
+    std::istringstream mistakes(config.error().message);
+    for (std::string line; std::getline(mistakes, line);) log::error("PROMO-0001", line);
     return std::nullopt;
 }
 

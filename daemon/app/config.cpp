@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "app/config_keys.hpp"
+#include "app/mistakes.hpp"
 
 extern char** environ;
 
@@ -52,25 +53,25 @@ Error unknown_key(const model::Position& where, const std::string& prefix,
 }
 
 // Walks mappings until a path is a key; what a key holds is the key's business.
-Result<void> apply_mapping(const YamlNode& node, const std::string& prefix, Target& target) {
-    if (node.kind == YamlNode::Kind::Null) return {};
+void apply_mapping(const YamlNode& node, const std::string& prefix, Target& target,
+                   Mistakes& mistakes) {
+    if (node.kind == YamlNode::Kind::Null) return;
     if (node.kind != YamlNode::Kind::Mapping) {
-        return model::yaml_error(
-            node.where, "\"" + prefix.substr(0, prefix.size() - 1) + "\" must be a mapping");
+        return mistakes.add(model::yaml_error(
+            node.where, "\"" + prefix.substr(0, prefix.size() - 1) + "\" must be a mapping"));
     }
     for (std::size_t i = 0; i < node.members.size(); ++i) {
         const auto& [name, value] = node.members[i];
         const std::string path = prefix + name;
         target.config.places.insert_or_assign(path, node.key_positions[i]);
         if (const Key* key = key_of(path)) {
-            if (auto applied = key->apply(value, target); !applied) return applied;
-            continue;
+            (void)mistakes.found_in(key->apply(value, target));
+        } else if (names_below(path + ".").empty()) {
+            mistakes.add(unknown_key(node.key_positions[i], prefix, name));
+        } else {
+            apply_mapping(value, path + ".", target, mistakes);
         }
-        if (names_below(path + ".").empty())
-            return unknown_key(node.key_positions[i], prefix, name);
-        if (auto applied = apply_mapping(value, path + ".", target); !applied) return applied;
     }
-    return {};
 }
 
 Result<void> apply_file(const std::filesystem::path& file, Config& config) {
@@ -89,7 +90,9 @@ Result<void> apply_file(const std::filesystem::path& file, Config& config) {
     }
     const auto directory = std::filesystem::absolute(file).parent_path();
     Target target{config, directory};
-    return apply_mapping(documents->front(), "", target);
+    Mistakes mistakes;
+    apply_mapping(documents->front(), "", target, mistakes);
+    return mistakes.told();
 }
 
 // Scalars are taken as they stand; lists and maps are written in YAML's flow style.
@@ -109,6 +112,7 @@ Result<YamlNode> node_from_variable(const Key& key, const std::string& variable,
 
 Result<void> apply_environment(const Environment& environment, Config& config) {
     Target target{config, std::filesystem::current_path()};
+    Mistakes mistakes;
     for (const auto& [name, value] : environment) {
         if (name.compare(0, kPrefix.size(), kPrefix) != 0) continue;
         const Key* found = nullptr;
@@ -121,25 +125,28 @@ Result<void> apply_environment(const Environment& environment, Config& config) {
             continue;
         }
         auto node = node_from_variable(*found, name, value);
-        if (!node) return std::move(node).error();
+        if (mistakes.found_in(node)) continue;
         config.places.insert_or_assign(found->path, model::Position{name, 0, 0});
-        if (auto applied = found->apply(*node, target); !applied) return applied;
+        (void)mistakes.found_in(found->apply(*node, target));
     }
-    return {};
+    return mistakes.told();
 }
 
 // The rules of a list one by one, so that the error stands where the wrong one does.
-Result<void> check_egress(const Config& config) {
+void check_egress(const Config& config, Mistakes& mistakes) {
     const auto& egress = config.outbound.egress;
     net::EgressRules allow;
     allow.allow = egress.allow;
     if (const auto right = net::check(allow); !right)
-        return config.error_at("egress.allow", right.error().message);
+        mistakes.add(config.error_at("egress.allow", right.error().message));
     net::EgressRules deny;
     deny.deny = egress.deny;
     if (const auto right = net::check(deny); !right)
-        return config.error_at("egress.deny", right.error().message);
-    return {};
+        mistakes.add(config.error_at("egress.deny", right.error().message));
+}
+
+Error missing(const Config& config, const char* key, const char* what) {
+    return {ErrorKind::Invalid, config.file.string() + ": \"" + key + "\" is missing: " + what};
 }
 
 // Exactly one platform; `kubernetes: {}` is one: in the cluster, with the defaults.
@@ -150,18 +157,14 @@ Result<void> choose_platform(Config& config) {
     if (local && config.kubernetes) {
         return config.error_at("platform", "has both kubernetes and local; remove one of them");
     }
-    const auto missing = [&](const char* key, const char* what) {
-        return Error{ErrorKind::Invalid,
-                     config.file.string() + ": \"" + key + "\" is missing: " + what};
-    };
     if (!config.kubernetes) {
         if (config.pipelines.empty()) {
             return missing(
-                "platform.local.pipelines",
+                config, "platform.local.pipelines",
                 "name the directory of Pipeline YAML, or write platform: {kubernetes: {}}");
         }
         if (config.secrets.empty())
-            return missing("platform.local.secrets", "name the directory of secrets");
+            return missing(config, "platform.local.secrets", "name the directory of secrets");
         return {};
     }
     for (const auto& command : config.kubernetes->exec_allowed) {
@@ -174,23 +177,24 @@ Result<void> choose_platform(Config& config) {
 }
 
 Result<void> check_whole(Config& config) {
-    const auto missing = [&](const char* key, const char* what) {
-        return Error{ErrorKind::Invalid,
-                     config.file.string() + ": \"" + key + "\" is missing: " + what};
-    };
+    Mistakes mistakes;
     if (config.journal.empty())
-        return missing("journal.path", "name the file that keeps every decision");
-    if (auto chosen = choose_platform(config); !chosen) return chosen;
-    if (config.strategies.directory.empty())
-        return missing("strategies.directory", "name the directory of strategy plugins");
-    if (auto rules = check_egress(config); !rules) return rules;
+        mistakes.add(missing(config, "journal.path", "name the file that keeps every decision"));
+    (void)mistakes.found_in(choose_platform(config));
+    if (config.strategies.directory.empty()) {
+        mistakes.add(
+            missing(config, "strategies.directory", "name the directory of strategy plugins"));
+    }
+    check_egress(config, mistakes);
     if (config.cache.empty()) config.cache = config.journal.parent_path() / "cache";
     for (const auto& [key, tls] : {std::pair{"server.tls", &config.server.tls},
                                    std::pair{"server.healthTls", &config.server.health_tls}}) {
-        if (*tls && ((*tls)->certificate.empty() || (*tls)->key.empty()))
-            return config.error_at(key, "TLS needs both certificate and key; name the other file");
+        if (*tls && ((*tls)->certificate.empty() || (*tls)->key.empty())) {
+            mistakes.add(
+                config.error_at(key, "TLS needs both certificate and key; name the other file"));
+        }
     }
-    return {};
+    return mistakes.told();
 }
 
 }  // namespace
@@ -216,10 +220,14 @@ Error Config::error_at(const std::string& key, const std::string& what) const {
 Result<Config> load_config(const std::filesystem::path& file, const Environment& environment) {
     Config config;
     config.file = file;
-    if (auto applied = apply_file(file, config); !applied) return std::move(applied).error();
-    if (auto applied = apply_environment(environment, config); !applied)
-        return std::move(applied).error();
-    if (auto checked = check_whole(config); !checked) return std::move(checked).error();
+    auto applied = apply_file(file, config);
+    if (!applied && applied.error().kind == ErrorKind::NotFound) return std::move(applied).error();
+    Mistakes mistakes;
+    (void)mistakes.found_in(applied);
+    (void)mistakes.found_in(apply_environment(environment, config));
+    // A whole of wrong parts would only repeat what is wrong with them.
+    if (mistakes.none()) (void)mistakes.found_in(check_whole(config));
+    if (auto right = mistakes.told(); !right) return std::move(right).error();
     return config;
 }
 

@@ -55,7 +55,7 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 
 // Reads the file, then lets the environment override it; paths in the file are relative to the
 // file's directory, paths in the environment to the working directory. Errors: NotFound, Invalid
-// ("file:line:column: what is wrong and what to do").
+// with a line for each mistake ("file:line:column: what is wrong and what to do").
 [[nodiscard]] Result<Config> load_config(const std::filesystem::path& file,
                                          const Environment& environment);
 

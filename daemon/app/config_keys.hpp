@@ -23,6 +23,7 @@ struct Target {
 struct Key {
     std::string path;
     Shape shape = Shape::Scalar;
+    // Invalid: a line for each mistake.
     std::function<Result<void>(const model::YamlNode&, Target&)> apply;
 };
 

@@ -6,6 +6,8 @@
 #include <limits>
 #include <sstream>
 
+#include "app/mistakes.hpp"
+
 namespace promotiond::app {
 namespace {
 
@@ -54,6 +56,48 @@ Result<const YamlNode*> mapping(const YamlNode& node, const char* what) {
     if (node.kind != YamlNode::Kind::Mapping)
         return yaml_error(node.where, std::string("expected a mapping of ") + what);
     return &node;
+}
+
+Result<std::string> certificates_from(const YamlNode& node,
+                                      const std::filesystem::path& directory) {
+    const auto file = path_from(node, directory);
+    if (!file) return file.error();
+    auto pem = contents_of(*file, node);
+    if (!pem) return std::move(pem).error();
+    if (pem->find("-----BEGIN CERTIFICATE-----") == std::string::npos)
+        return yaml_error(node.where, file->string() + " holds no PEM certificate");
+    return pem;
+}
+
+Result<http::ApiToken> token_from(const YamlNode& node, const Target& target) {
+    if (auto is = mapping(node, "name, scope and file"); !is) return std::move(is).error();
+    http::ApiToken token;
+    Mistakes mistakes;
+    for (std::size_t i = 0; i < node.members.size(); ++i) {
+        const auto& [name, value] = node.members[i];
+        if (name == "name") {
+            auto text = text_from(value);
+            if (!mistakes.found_in(text)) token.name = *text;
+        } else if (name == "scope") {
+            const auto scope = choice_from<http::AccessScope>(
+                value,
+                {{"read", http::AccessScope::Read}, {"operate", http::AccessScope::Operate}});
+            if (!mistakes.found_in(scope)) token.scope = *scope;
+        } else if (name == "file") {
+            auto file = path_from(value, target.directory);
+            if (!mistakes.found_in(file)) token.file = *file;
+        } else {
+            mistakes.add(
+                yaml_error(node.key_positions[i],
+                           "unknown key \"" + name + "\" in a token; known: name, scope, file"));
+        }
+    }
+    if (mistakes.none() && (token.name.empty() || token.file.empty())) {
+        mistakes.add(yaml_error(
+            node.where, "a token needs a name (who acts) and a file (that holds its value)"));
+    }
+    if (auto right = mistakes.told(); !right) return std::move(right).error();
+    return token;
 }
 
 }  // namespace
@@ -145,76 +189,55 @@ Result<std::vector<std::string>> texts_from(const YamlNode& node) {
     if (node.kind == YamlNode::Kind::Null) return values;
     if (node.kind != YamlNode::Kind::Sequence)
         return yaml_error(node.where, "expected a list, such as [a, b]");
+    Mistakes mistakes;
     for (const YamlNode& item : node.items) {
         auto text = text_from(item);
-        if (!text) return std::move(text).error();
-        values.push_back(std::move(*text));
+        if (!mistakes.found_in(text)) values.push_back(std::move(*text));
     }
+    if (auto right = mistakes.told(); !right) return std::move(right).error();
     return values;
 }
 
 Result<void> tokens_into(const YamlNode& node, Target& target) {
     if (node.kind != YamlNode::Kind::Sequence)
         return yaml_error(node.where, "expected a list of {name, scope, file}");
+    Mistakes mistakes;
     target.config.server.tokens.clear();
     for (const YamlNode& item : node.items) {
-        http::ApiToken token;
-        if (auto is = mapping(item, "name, scope and file"); !is) return std::move(is).error();
-        for (std::size_t i = 0; i < item.members.size(); ++i) {
-            const auto& [name, value] = item.members[i];
-            if (name == "name") {
-                auto text = text_from(value);
-                if (!text) return std::move(text).error();
-                token.name = *text;
-            } else if (name == "scope") {
-                auto scope = choice_from<http::AccessScope>(
-                    value,
-                    {{"read", http::AccessScope::Read}, {"operate", http::AccessScope::Operate}});
-                if (!scope) return std::move(scope).error();
-                token.scope = *scope;
-            } else if (name == "file") {
-                auto file = path_from(value, target.directory);
-                if (!file) return std::move(file).error();
-                token.file = *file;
-            } else {
-                return yaml_error(
-                    item.key_positions[i],
-                    "unknown key \"" + name + "\" in a token; known: name, scope, file");
-            }
-        }
-        if (token.name.empty() || token.file.empty()) {
-            return yaml_error(item.where,
-                              "a token needs a name (who acts) and a file (that holds its value)");
-        }
-        target.config.server.tokens.push_back(std::move(token));
+        auto token = token_from(item, target);
+        if (!mistakes.found_in(token)) target.config.server.tokens.push_back(std::move(*token));
     }
-    return {};
+    return mistakes.told();
 }
 
 Result<void> settings_into(const YamlNode& node, Target& target) {
     if (node.kind == YamlNode::Kind::Null) return {};
     if (auto is = mapping(node, "strategy names to their settings"); !is)
         return std::move(is).error();
+    Mistakes mistakes;
     for (const auto& [name, value] : node.members) {
-        if (auto is = mapping(value, "settings"); !is) return std::move(is).error();
+        if (mistakes.found_in(mapping(value, "settings"))) continue;
         target.config.strategies.settings[name] = model::yaml_to_json(value);
     }
-    return {};
+    return mistakes.told();
 }
 
 Result<void> pins_into(const YamlNode& node, Target& target) {
     if (node.kind == YamlNode::Kind::Null) return {};
     if (auto is = mapping(node, "file names to SHA-256 digests"); !is) return std::move(is).error();
+    Mistakes mistakes;
     for (const auto& [name, value] : node.members) {
         const bool hex = value.kind == YamlNode::Kind::Scalar && value.scalar.size() == 64 &&
                          value.scalar.find_first_not_of("0123456789abcdef") == std::string::npos;
-        if (!hex)
-            return yaml_error(
+        if (hex) {
+            target.config.strategies.sha256[name] = value.scalar;
+        } else {
+            mistakes.add(yaml_error(
                 value.where,
-                "a digest is 64 lower-case hexadecimal digits (sha256sum FILE prints it)");
-        target.config.strategies.sha256[name] = value.scalar;
+                "a digest is 64 lower-case hexadecimal digits (sha256sum FILE prints it)"));
+        }
     }
-    return {};
+    return mistakes.told();
 }
 
 Result<void> proxy_into(const YamlNode& node, Target& target) {
@@ -232,17 +255,13 @@ Result<void> authorities_into(const YamlNode& node, Target& target) {
     if (auto is = mapping(node, "hosts to files of PEM certificates"); !is)
         return std::move(is).error();
     target.config.outbound.ca_by_host.clear();
+    Mistakes mistakes;
     for (const auto& [host, value] : node.members) {
-        auto file = path_from(value, target.directory);
-        if (!file) return std::move(file).error();
-        auto pem = contents_of(*file, value);
-        if (!pem) return std::move(pem).error();
-        if (pem->find("-----BEGIN CERTIFICATE-----") == std::string::npos) {
-            return yaml_error(value.where, file->string() + " holds no PEM certificate");
-        }
-        target.config.outbound.ca_by_host.emplace_back(host, std::move(*pem));
+        auto pem = certificates_from(value, target.directory);
+        if (!mistakes.found_in(pem))
+            target.config.outbound.ca_by_host.emplace_back(host, std::move(*pem));
     }
-    return {};
+    return mistakes.told();
 }
 
 }  // namespace promotiond::app

@@ -158,6 +158,33 @@ TEST_CASE("config: an unknown key is refused with its place and the nearest name
     CHECK(message.find("did you mean \"workers\"") != std::string::npos);
 }
 
+TEST_CASE("config: all mistakes of a file are told at once, each with its place") {
+    const std::string message = error_of(
+        "server: {listen: [a], bodyTimeout: 5, tokens: [{nmae: ci, scope: all}, {name: cd}]}\n"
+        "wrokers: 3\n"
+        "promotions: none\n"
+        "strategies: {sha256: {a.so: 12, b.so: 34}}\n"
+        "egress: {ca: {one.example: none.pem, two.example: none.pem}}\n",
+        {{"PROMOTIOND_LOG_LEVEL", "loud"}});
+    std::istringstream lines(message);
+    std::vector<std::string> places;
+    for (std::string line; std::getline(lines, line);) {
+        const auto place = line.find("promotiond.yaml:");
+        places.push_back(place == std::string::npos
+                             ? line.substr(0, line.find(": "))
+                             : line.substr(place + 16, line.find(": ", place) - place - 16));
+    }
+    CHECK(places == std::vector<std::string>{"1:18", "1:36", "1:49", "1:66", "1:72", "2:1", "3:13",
+                                             "4:29", "4:39", "5:28", "5:51",
+                                             "PROMOTIOND_LOG_LEVEL"});
+    const std::string whole = error_of("log: {level: info}\negress: {deny: [x/99]}\n");
+    for (const char* each :
+         {"\"journal.path\" is missing", "\"platform.local.pipelines\" is missing",
+          "\"strategies.directory\" is missing", ":2:10: egress.deny: "}) {
+        CHECK(whole.find(each) != std::string::npos);
+    }
+}
+
 TEST_CASE("config: values out of range name the range") {
     CHECK(error_of("server: {bodyTimeout: 0s}").find("1s to 600s") != std::string::npos);
     CHECK(error_of("server: {bodyTimeout: 5}").find("write a number with its unit") !=
