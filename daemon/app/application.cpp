@@ -152,6 +152,9 @@ void Application::defineOptions(Poco::Util::OptionSet& options) {
         "check", "",
         "try all that a start would - addresses, certificates, tokens, journal, directories, "
         "strategies, pipelines - without effects, and exit: 0 or 78; run it as the daemon's user"));
+    options.addOption(add("check-config", "",
+                          "the same for what a reload takes: the configuration file, certificates "
+                          "and tokens; strategies and pipelines are left alone"));
     options.addOption(
         add("list-strategies", "", "list the strategies in the configured directory, and exit"));
     options.addOption(add("version", "V", "print the version, and exit"));
@@ -161,6 +164,7 @@ void Application::defineOptions(Poco::Util::OptionSet& options) {
 void Application::take(const std::string& name, const std::string& value) {
     if (name == "config") config_ = value;
     if (name == "check") task_ = Task::Check;
+    if (name == "check-config") task_ = Task::CheckConfig;
     if (name == "list-strategies") task_ = Task::ListStrategies;
     if (name == "version") task_ = Task::Version;
     if (name == "help") task_ = Task::Help;
@@ -176,7 +180,8 @@ int Application::main(const std::vector<std::string>& arguments) {
     switch (task_) {
         case Task::Help: return help();
         case Task::Version: std::cout << "promotiond " << kVersion << "\n"; return 0;
-        case Task::Check: return check();
+        case Task::Check:
+        case Task::CheckConfig: return check();
         case Task::ListStrategies: return list_strategies();
         case Task::Serve: return serve();
     }
@@ -188,7 +193,8 @@ int Application::help() const {
     formatter.setUnixStyle(true);
     formatter.setWidth(100);
     formatter.setCommand("promotiond");
-    formatter.setUsage("[--config FILE] [--check | --list-strategies | --version | --help]");
+    formatter.setUsage(
+        "[--config FILE] [--check | --check-config | --list-strategies | --version | --help]");
     formatter.setHeader(
         "\nCarries a revision that runs well in one environment to the next one.\n\n"
         "  promotiond --config ./promotiond.yaml           serve until SIGTERM\n"
@@ -207,7 +213,9 @@ int Application::check() const {
     if (!config) return kExitConfiguration;
     for (const auto& warning : config->warnings) std::cerr << "warning: " << warning << "\n";
     log::open({.level = log::Level::Warn});
-    const auto [problems, notes] = promotiond::app::check(*config);
+    const auto [problems, warnings, notes] =
+        task_ == Task::CheckConfig ? check_config(*config) : promotiond::app::check(*config);
+    for (const auto& warning : warnings) std::cerr << "warning: " << warning << "\n";
     for (const auto& note : notes) std::cerr << "note: " << note << "\n";
     for (const auto& problem : problems) std::cerr << problem << "\n";
     if (!problems.empty()) return kExitConfiguration;

@@ -33,7 +33,7 @@ protected:
     int main(const std::vector<std::string>& arguments) override;
 
 private:
-    enum class Task { Serve, Check, ListStrategies, Version, Help };
+    enum class Task { Serve, Check, CheckConfig, ListStrategies, Version, Help };
 
     void take(const std::string& name, const std::string& value);
     int help() const;

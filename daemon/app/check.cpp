@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "app/daemon.hpp"
+#include "app/missing_secrets.hpp"
 #include "app/platform.hpp"
 #include "base/guarded.hpp"
 #include "engine/problems.hpp"
@@ -95,6 +96,8 @@ public:
         }
         const auto read = pipelines();
         take(read.problems);
+        if (!config_.kubernetes && !unseen_credentials(config_.secrets.string()))
+            found_.warnings = missing_secrets(read.all, config_.secrets);
         if (!strategies) return;
         for (const auto& pipeline : read.all) take(engine::problems_of(*pipeline, **strategies));
     }
@@ -166,6 +169,12 @@ Findings check(const Config& config) {
     check.cache();
     check.secrets();
     check.strategies_and_pipelines();
+    return check.take_findings();
+}
+
+Findings check_config(const Config& config) {
+    Check check(config);
+    check.server();
     return check.take_findings();
 }
 

@@ -7,7 +7,7 @@ _promotiond() {
     [ "$previous" = "=" ] && previous=${COMP_WORDS[COMP_CWORD - 2]}
     case $previous in
         -c | --config) mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null ;;
-        *) mapfile -t COMPREPLY < <(compgen -W '--config --check --list-strategies --version --help' -- "$current") ;;
+        *) mapfile -t COMPREPLY < <(compgen -W '--config --check --check-config --list-strategies --version --help' -- "$current") ;;
     esac
 }
 complete -F _promotiond promotiond

@@ -49,7 +49,7 @@ offered() {
         - "$source/packaging/completion/$1.bash" "$@" 2>/dev/null
 }
 expect() { [ "$1" = "$2" ] || fail "completion offers \"$1\" instead of \"$2\""; }
-expect "$(offered promotiond --ch)" --check
+expect "$(offered promotiond --check-)" --check-config
 expect "$(offered promotiond --config "$source/LIC")" "$source/LICENSE"
 expect "$(offered promotiond --config = "$source/LIC")" "$source/LICENSE"
 expect "$(offered promotionctl '' | tr ' ' '\n' | sort)" "$commands"

@@ -198,6 +198,44 @@ TEST_CASE("check: a journal of a newer promotiond is a problem") {
     CHECK(one_says(place.check(kFree).problems, "journal.path: ", "has schema 127"));
 }
 
+TEST_CASE("check: each secret that a Pipeline names and that is not there is a warning") {
+    Place place;
+    place.write("pipelines/app.yaml",
+                "apiVersion: pipelines.weave.works/v1alpha1\n"
+                "kind: Pipeline\n"
+                "metadata: {name: shop, namespace: apps}\n"
+                "spec:\n"
+                "  appRef: {apiVersion: helm.toolkit.fluxcd.io/v2, kind: HelmRelease, name: shop}\n"
+                "  promotion: {webhook: {url: 'https://h.example/', secretRef: hook}, secretRef: "
+                "shop-hmac}\n"
+                "  environments:\n"
+                "  - {name: dev, targets: [{namespace: dev}]}\n"
+                "  - {name: prod, targets: [{namespace: prod}], promotion: {webhook: {url: "
+                "'https://h.example/', secretRef: {name: prod-hook}}}}\n");
+    fs::create_directories(place.path() / "secrets/apps/hook");
+    place.write("secrets/apps/hook/token", "x");
+    fs::create_directories(place.path() / "secrets/apps/prod-hook");
+    place.write("secrets/secrets_apps_shop_hmac-key", "as systemd hands over apps/shop");
+    const auto found = place.check(kFree);
+    CHECK(found.warnings.size() == 2);
+    CHECK(one_says(found.warnings, "pipelines/app.yaml:", "secret apps/shop-hmac is not there"));
+    CHECK(one_says(found.warnings, "pipelines/app.yaml:", "secret apps/prod-hook is not there"));
+    CHECK_FALSE(one_says(found.problems, "", "secret"));
+}
+
+TEST_CASE("check: for a reload only the configuration counts, not what Pipelines are like") {
+    Place place;
+    place.write("pipelines/app.yaml", "kind: Pipeline\n");
+    place.write("strategies/broken.so", "no library\n");
+    place.write("short", "abc\n");
+    (void)place.check(kFree);
+    const auto file = place.path() / "promotiond.yaml";
+    CHECK(app::check_config(app::load_config(file, {}).value()).problems.empty());
+    (void)place.check(kFree + ", tokens: [{name: ci, file: short}]");
+    CHECK(one_says(app::check_config(app::load_config(file, {}).value()).problems,
+                   "server.tokens: ", "'ci'"));
+}
+
 TEST_CASE("check: what is wrong with strategies and Pipelines is told with its file") {
     Place place;
     place.write("strategies/broken.so", "no library\n");
