@@ -109,7 +109,8 @@ private:
         const SystemClock clock;
         Metrics metrics;
         Guarded<platform::Pipelines> read;
-        auto opened = open_platform(config_, clock, metrics);
+        Readiness readiness;
+        auto opened = open_platform(config_, clock, metrics, readiness);
         if (!opened) {
             found_.problems.push_back(opened.error().message);
             return {};

@@ -173,6 +173,11 @@ Result<void> choose_platform(Config& config) {
                                    "\"" + command + "\" is no absolute path");
         }
     }
+    const std::string& flux = config.kubernetes->notification_controller;
+    if (!flux.empty() && !flux.starts_with("http://") && !flux.starts_with("https://")) {
+        return config.error_at("platform.kubernetes.notificationController",
+                               "\"" + flux + "\" is no http or https URL");
+    }
     return {};
 }
 

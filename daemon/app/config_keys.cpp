@@ -164,6 +164,7 @@ std::vector<Key> other_keys() {
         text("platform.kubernetes.selector", KUBERNETES(selector)),
         texts("platform.kubernetes.execAllowed", KUBERNETES(exec_allowed)),
         truth("platform.kubernetes.applications", KUBERNETES(applications)),
+        text("platform.kubernetes.notificationController", KUBERNETES(notification_controller)),
         truth("platform.kubernetes.tokens", KUBERNETES(tokens)),
         texts("platform.kubernetes.tokenAudiences", KUBERNETES(token_audiences)),
         path("journal.path", MEMBER(journal)),

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "app/recent_steps.hpp"
 #include "app/version.hpp"
 
 namespace promotiond::app {
@@ -72,7 +73,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     if (auto made = make_directory(self.config_.cache / "scratch"); !made)
         return std::move(made).error();
 
-    auto platform = open_platform(self.config_, self.clock_, self.metrics_);
+    auto platform = open_platform(self.config_, self.clock_, self.metrics_, self.readiness_);
     if (!platform) return std::move(platform).error();
     self.platform_ = std::move(*platform);
     auto outbound = self.config_.outbound;
@@ -82,6 +83,8 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     auto journal = journal::Journal::open({.path = self.config_.journal});
     if (!journal) return context(std::move(journal).error(), "cannot open the journal");
     self.journal_ = std::move(*journal);
+    if (self.platform_.report)
+        self.platform_.report->resume(recent_steps(*self.journal_, self.clock_.now()));
 
     strategy::HostServices services;
     services.secret = [&self](const std::string& ns, const std::string& name,
@@ -103,7 +106,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
 
     auto server = http::Server::open(self.config_.server, *self.engine_, *self.platform_.secrets,
                                      *self.strategies_, self.clock_, self.metrics_,
-                                     self.platform_.callers.get());
+                                     {self.platform_.callers.get(), &self.readiness_});
     if (!server) return context(std::move(server).error(), "cannot serve HTTP");
     self.server_ = std::move(*server);
 
@@ -133,9 +136,13 @@ Result<void> Daemon::start() {
         if (applications_) applications_->set_pipelines(all);
         // The engine adds what was read well and cannot be carried out: as useless to its team.
         const auto problems = engine_->snapshot()->problems;
+        std::set<std::string> told;
         for (const auto& problem : problems) {
-            log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
+            if (!problems_told_.contains(problem.message))
+                log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
+            told.insert(problem.message);
         }
+        problems_told_ = std::move(told);
         log::info("PROMO-0006", "pipelines read",
                   {{"pipelines", count}, {"problems", std::to_string(problems.size())}});
         give_memory_back();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "app/platform.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/readiness.hpp"
 #include "base/result.hpp"
 #include "engine/engine.hpp"
 #include "http/server.hpp"
@@ -50,6 +52,7 @@ private:
     Config config_;
     SystemClock clock_;
     Metrics metrics_;
+    Readiness readiness_;
     Platform platform_;
     std::unique_ptr<net::HttpClient> outbound_;
     std::unique_ptr<journal::Journal> journal_;
@@ -57,6 +60,9 @@ private:
     std::unique_ptr<engine::Engine> engine_;
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<platform::KubeApplications> applications_;  // null with directories
+    // Invariant: touched by the source's thread only. Each is logged once, however often it is
+    // read.
+    std::set<std::string> problems_told_;
     std::unique_ptr<platform::PipelineSource> pipelines_;
 };
 

@@ -19,7 +19,8 @@ std::string host_name() {
 
 }  // namespace
 
-Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics& metrics) {
+Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics& metrics,
+                               Readiness& readiness) {
     Platform opened;
     if (!config.kubernetes) {
         opened.secrets = platform::local_secrets(config.secrets);
@@ -31,20 +32,34 @@ Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics
     if (!server) return config.error_at("platform.kubernetes", server.error().message);
     opened.http = std::make_unique<net::HttpClient>(
         platform::kube_http_options(*server, std::string("promotiond/") + kVersion), metrics);
-    opened.client =
-        std::make_unique<platform::KubeClient>(std::move(*server), *opened.http, clock, metrics);
+    opened.client = std::make_unique<platform::KubeClient>(
+        std::move(*server), *opened.http, clock, metrics,
+        platform::KubeClientOptions{.readiness = &readiness});
+    if (!options.notification_controller.empty()) {
+        auto outbound = config.outbound;
+        outbound.user_agent = std::string("promotiond/") + kVersion;
+        opened.flux_http = std::make_unique<net::HttpClient>(std::move(outbound), metrics);
+        opened.flux = std::make_unique<platform::FluxEvents>(
+            *opened.flux_http, metrics,
+            platform::FluxEventsOptions{.address = options.notification_controller});
+    }
     opened.secrets = platform::kube_secrets(*opened.client, clock);
     if (options.tokens) {
         opened.callers = platform::kube_callers(*opened.client, clock, metrics,
                                                 {.audiences = options.token_audiences});
     }
     opened.report = std::make_unique<platform::KubernetesReport>(
-        *opened.client, clock, metrics, platform::StatusView{.applications = options.applications},
-        host_name());
+        *opened.client, clock, metrics,
+        platform::KubernetesReportOptions{.view = {.applications = options.applications},
+                                          .instance = host_name(),
+                                          .flux = opened.flux.get()});
     auto& report = *opened.report;
     platform::KubePipelinesOptions watched{.namespaces = options.namespaces,
                                            .selector = options.selector};
-    watched.object = [&report](const platform::KubeObject& object) { report.found(object); };
+    watched.readiness = &readiness;
+    watched.object = [&report](const platform::KubeObject& object, const std::string& fault) {
+        report.found(object, fault);
+    };
     watched.gone = [&report](const platform::KubeName& name) { report.gone(name); };
     opened.pipelines = platform::kube_pipelines(*opened.client, std::move(watched), metrics);
     return opened;

@@ -2,7 +2,8 @@
 // server with a client of its own.
 //
 // Thread-safety: opened and closed by the main thread. Lifetime: clock and metrics outlive it;
-// secrets and pipelines are used while client lives, which the order of the members sees to.
+// secrets and pipelines are used while client lives, which the order of the members sees to. What
+// cannot be done is told to readiness.
 #pragma once
 
 #include <memory>
@@ -10,6 +11,7 @@
 #include "app/config.hpp"
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/readiness.hpp"
 #include "base/result.hpp"
 #include "net/http_client.hpp"
 #include "platform/kube_client.hpp"
@@ -23,6 +25,8 @@ struct Platform {
     // with directories.
     std::unique_ptr<net::HttpClient> http;
     std::unique_ptr<platform::KubeClient> client;
+    std::unique_ptr<net::HttpClient> flux_http;          // for flux; null without it
+    std::unique_ptr<platform::FluxEvents> flux;          // null: transitions are not handed on
     std::unique_ptr<platform::KubernetesReport> report;  // null with directories
     std::unique_ptr<platform::Callers> callers;  // null: only the configuration's tokens count
     std::unique_ptr<platform::SecretStore> secrets;
@@ -32,6 +36,6 @@ struct Platform {
 // Invalid, NotFound, Transient: the kubeconfig, or the pod's service account, cannot be used. An
 // API server that does not answer is no error here.
 [[nodiscard]] Result<Platform> open_platform(const Config& config, const Clock& clock,
-                                             Metrics& metrics);
+                                             Metrics& metrics, Readiness& readiness);
 
 }  // namespace promotiond::app

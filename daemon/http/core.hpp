@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/readiness.hpp"
 #include "engine/engine.hpp"
 
 namespace promotiond::http {
@@ -61,6 +62,7 @@ struct Core {
     platform::SecretStore& secrets;
     const Clock& clock;
     platform::Callers* callers = nullptr;  // null: only the configuration's tokens count
+    const Readiness* readiness = nullptr;  // null: nothing beside the core can be unready
 };
 
 }  // namespace promotiond::http

@@ -88,11 +88,13 @@ Result<std::unique_ptr<Server>> Server::open(Options options, engine::Engine& en
                                              platform::SecretStore& secrets,
                                              const strategy::Strategies& strategies,
                                              const Clock& clock, Metrics& metrics,
-                                             platform::Callers* callers) {
+                                             const Beside& beside) {
     const auto owner = std::make_shared<EngineCore>(
         EngineCore{EngineCommands(engine), EngineViews(engine, strategies)});
-    return open(std::move(options), Core{owner->commands, owner->views, secrets, clock, callers},
-                owner, metrics);
+    return open(
+        std::move(options),
+        Core{owner->commands, owner->views, secrets, clock, beside.callers, beside.readiness},
+        owner, metrics);
 }
 
 }  // namespace promotiond::http

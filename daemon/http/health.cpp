@@ -13,6 +13,20 @@ Response plain(unsigned status, std::string body) {
     return response;
 }
 
+// A part that is degraded does not keep the daemon from being ready: [!].
+std::string parts_text(const std::map<std::string, Readiness::Part>& parts) {
+    std::string text;
+    for (const auto& [name, part] : parts) {
+        const bool well = part.state == Readiness::State::Ready;
+        const bool degraded = part.state == Readiness::State::Degraded;
+        text += well ? "[+] " : degraded ? "[!] " : "[-] ";
+        text += name;
+        if (!well) text += (degraded ? ": degraded: " : ": ") + log::redacted(part.reason);
+        text += "\n";
+    }
+    return text;
+}
+
 }  // namespace
 
 std::optional<Response> Health::head(Request& request) {
@@ -23,13 +37,15 @@ std::optional<Response> Health::head(Request& request) {
 }
 
 Response Health::ready(bool verbose) const {
-    const auto core = views_.ready();
+    const auto core = core_.views.ready();
     const bool draining = draining_;
-    const bool good = core.has_value() && !draining;
+    const bool parts = core_.readiness == nullptr || core_.readiness->good();
+    const bool good = core.has_value() && parts && !draining;
     std::string body;
     if (verbose) {
         body += draining ? "[-] draining: the daemon is stopping\n" : "[+] not draining\n";
         body += core ? "[+] core\n" : "[-] core: " + log::redacted(core.error().message) + "\n";
+        if (core_.readiness != nullptr) body += parts_text(core_.readiness->parts());
     }
     body += good ? "ok\n" : "not ready\n";
     return plain(good ? 200 : 503, std::move(body));

@@ -12,7 +12,7 @@ namespace promotiond::http {
 
 class Health final : public Service {
 public:
-    Health(const Views& views, const Metrics& metrics) : views_(views), metrics_(metrics) {}
+    Health(const Core& core, const Metrics& metrics) : core_(core), metrics_(metrics) {}
 
     [[nodiscard]] std::optional<Response> head(Request& request) override;
     void serve(Request request, Send send) override;
@@ -25,7 +25,7 @@ public:
 private:
     [[nodiscard]] Response ready(bool verbose) const;
 
-    const Views& views_;
+    const Core core_;
     const Metrics& metrics_;
     std::atomic<bool> draining_{false};
 };

@@ -155,6 +155,14 @@ bool Intake::authentic(Exchange& exchange, const model::PipelineName& name,
     return false;
 }
 
+// A Pipeline that is not known may be one that has not been read yet; senders give up after a 4xx.
+bool Intake::all_known(Exchange& exchange) const {
+    if (core_.readiness == nullptr || core_.readiness->good()) return true;
+    exchange.refuse(503, "the daemon is not ready: not all Pipelines have been read; send it again",
+                    "not-ready");
+    return false;
+}
+
 void Intake::event(const ExchangePtr& exchange) const {
     const auto& parameters = exchange->match.parameters;
     model::ReceivedEvent received;
@@ -164,6 +172,7 @@ void Intake::event(const ExchangePtr& exchange) const {
     if (!waiting) return exchange->refuse(400, waiting.error().message, "malformed");
 
     const auto pipeline = core_.views.pipeline(received.pipeline);
+    if (!pipeline && !all_known(*exchange)) return;
     std::string secret;
     if (pipeline) {
         const std::size_t at = pipeline->index_of(received.environment);
@@ -200,6 +209,7 @@ void Intake::approval(const ExchangePtr& exchange) const {
                                                      : "operator:" + exchange->request.actor;
     if (exchange->request.actor.empty()) {
         const auto pipeline = core_.views.pipeline(name);
+        if (!pipeline && !all_known(*exchange)) return;
         const std::string secret =
             pipeline ? secret_for(*pipeline, pipeline->index_of(approval.environment))
                      : std::string();

@@ -34,6 +34,8 @@ private:
     };
     [[nodiscard]] Result<Waiting> waiting_for(const Target& target) const;
     // False: the exchange has been answered.
+    [[nodiscard]] bool all_known(Exchange& exchange) const;
+    // Likewise.
     [[nodiscard]] bool authentic(Exchange& exchange, const model::PipelineName& name,
                                  const std::string& secret, bool known,
                                  std::string_view body) const;

@@ -51,7 +51,7 @@ public:
           core_owner_(std::move(core_owner)),
           front_(options_, core, std::move(trusted), std::move(tokens), listener->poster(),
                  metrics),
-          health_(core.views, metrics),
+          health_(core, metrics),
           listener_(std::move(listener)),
           health_listener_(std::move(health_listener)) {}
 

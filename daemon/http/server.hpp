@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/metrics.hpp"
+#include "base/readiness.hpp"
 #include "base/result.hpp"
 #include "engine/engine.hpp"
 #include "platform/platform.hpp"
@@ -74,15 +75,20 @@ struct Fault {
 
 struct Core;
 
+// What stands beside the engine; each may be absent.
+struct Beside {
+    // Whom the platform knows beside options.tokens; with them loopback needs a token, too.
+    platform::Callers* callers = nullptr;
+    const Readiness* readiness = nullptr;  // of the parts that /readyz is to ask
+};
+
 class Server {
 public:
     // Invalid: addresses, certificates or token files (with what to do); Conflict: address in use.
-    // callers: whom the platform knows beside options.tokens; with them loopback needs a token,
-    // too.
     [[nodiscard]] static Result<std::unique_ptr<Server>> open(
         Options options, engine::Engine& engine, platform::SecretStore& secrets,
         const strategy::Strategies& strategies, const Clock& clock, Metrics& metrics,
-        platform::Callers* callers = nullptr);
+        const Beside& beside = {});
     // The same over any core (core.hpp), whose parts core_owner keeps alive.
     [[nodiscard]] static Result<std::unique_ptr<Server>> open(Options options, Core core,
                                                               std::shared_ptr<void> core_owner,

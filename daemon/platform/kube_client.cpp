@@ -58,7 +58,8 @@ class KubeClient::State {
 public:
     State(KubeConfig config, net::HttpClient& http, const Clock& clock, Metrics& metrics,
           KubeClientOptions options)
-        : exchange_(std::move(config), http, clock, metrics, options),
+        : readiness_(options.readiness),
+          exchange_(std::move(config), http, clock, metrics, options),
           discovery_(exchange_),
           server_name_(exchange_.config().server_name()) {}
 
@@ -70,7 +71,10 @@ public:
     [[nodiscard]] KubeDiscovery& discovery() { return discovery_; }
     [[nodiscard]] const std::string& server_name() const { return server_name_; }
 
+    [[nodiscard]] Readiness* readiness() const { return readiness_; }
+
 private:
+    Readiness* const readiness_;
     KubeExchange exchange_;
     KubeDiscovery discovery_;
     const std::string server_name_;
@@ -179,5 +183,16 @@ KubeDone KubeClient::watch(const KubeResource& resource, const KubeWatchCall& ca
 }
 
 const std::string& KubeClient::server_name() const { return state_->server_name(); }
+
+void KubeClient::tell(const std::string& part, const KubeError* trouble) const {
+    Readiness* const readiness = state_->readiness();
+    if (readiness == nullptr) return;
+    if (trouble == nullptr) return readiness->ready(part);
+    readiness->degraded(part, trouble->error.message);
+}
+
+void KubeClient::forget(const std::string& part) const {
+    if (Readiness* const readiness = state_->readiness()) readiness->forget(part);
+}
 
 }  // namespace promotiond::platform

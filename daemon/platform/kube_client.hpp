@@ -24,6 +24,7 @@
 
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "base/readiness.hpp"
 #include "net/http_client.hpp"
 #include "platform/kube_config.hpp"
 #include "platform/kube_object.hpp"
@@ -39,6 +40,7 @@ struct KubeClientOptions {
     std::chrono::milliseconds timeout{30'000};  // of a call, repeats and waiting included
     std::uint64_t max_answer_bytes = 16u << 20;
     std::uint64_t max_line_bytes = 2u << 20;  // of a watch; etcd refuses objects over 1.5 MiB
+    Readiness* readiness = nullptr;  // where tell() tells; outlives the client. Null: nowhere
 };
 
 // How one call is made. No deadline = the client's timeout alone.
@@ -130,6 +132,10 @@ public:
 
     // "host:port".
     [[nodiscard]] const std::string& server_name() const;
+    // Whoever works through this client cannot do its part at this server (trouble), or can.
+    void tell(const std::string& part, const KubeError* trouble) const;
+    // The part is no more.
+    void forget(const std::string& part) const;
 
 private:
     class State;

@@ -38,6 +38,8 @@ public:
           handler_(std::move(handler)),
           metrics_(metrics),
           resource_(options_.resource.text()),
+          part_("watch " + resource_ +
+                (options_.selection.ns.empty() ? "" : " in " + options_.selection.ns)),
           lists_(metrics.counter("promotiond_kube_lists_total",
                                  "Lists of Kubernetes objects begun, by resource.",
                                  {{"resource", resource_}})),
@@ -54,6 +56,7 @@ public:
         thread_.request_stop();
         thread_.join();
         objects_.add(-static_cast<double>(known_.size()));
+        client_.forget(part_);
     }
 
     [[nodiscard]] bool synced() { return told_.access()->synced; }
@@ -247,6 +250,7 @@ private:
                   {{"resource", resource_},
                    {"reason", std::string(name_of(error.reason))},
                    {"message", error.error.message}});
+        client_.tell(part_, &error);
         if (handler_.troubled) handler_.troubled(error);
     }
 
@@ -258,6 +262,7 @@ private:
         }
         log::info("PROMO-5102", "a Kubernetes resource is kept up with again",
                   {{"resource", resource_}});
+        client_.tell(part_, nullptr);
         if (handler_.troubled) handler_.troubled(std::nullopt);
     }
 
@@ -266,6 +271,7 @@ private:
     const KubeWatchHandler handler_;
     Metrics& metrics_;
     const std::string resource_;
+    const std::string part_;  // as /readyz names it
     Counter& lists_;
     Counter& watches_;
     Gauge& objects_;

@@ -25,6 +25,7 @@ struct KubernetesOptions {
     std::vector<std::string> namespaces = {};    // empty = all
     std::string selector = {};                   // by labels; empty = all
     bool applications = true;                    // watch what Pipelines promote, not only clusters
+    std::string notification_controller = {};    // URL; empty = transitions are not handed on
     bool tokens = true;                          // callers of the API may show Kubernetes tokens
     std::vector<std::string> token_audiences = {};  // that they must be made for; empty = the
                                                     // API server's own
@@ -40,10 +41,14 @@ struct KubePipelinesOptions {
     std::chrono::milliseconds first_list{10'000};
     // Changes are gathered for so long.
     std::chrono::milliseconds gather{50};
-    // Each object as it comes and changes, readable as a Pipeline or not, and that it is gone.
-    // Called on threads of the source, never twice at once for one object; must not block.
-    std::function<void(const KubeObject& object)> object = {};
+    // Each object as it comes and changes, with why it cannot be read as a Pipeline (empty: it
+    // can), and that it is gone. Called on threads of the source, never twice at once for one
+    // object; must not block.
+    std::function<void(const KubeObject& object, const std::string& fault)> object = {};
     std::function<void(const KubeName& name)> gone = {};
+    // Told by the part "pipelines" that it is not ready until the first list has been told, and
+    // that it is degraded while some namespace cannot be read. Outlives the source.
+    Readiness* readiness = nullptr;
 };
 
 // Position::file of the problem that the API server cannot be read from at all.

@@ -17,6 +17,7 @@ namespace json = boost::json;
 constexpr const char* kTokenReviews = "/apis/authentication.k8s.io/v1/tokenreviews";
 constexpr const char* kAccessReviews = "/apis/authorization.k8s.io/v1/subjectaccessreviews";
 constexpr std::size_t kLongestName = 256;  // bytes
+const std::string kPart = "tokens";        // as /readyz names it
 
 // What a token is remembered by: never the token itself.
 std::string digest_of(std::string_view text) {
@@ -107,6 +108,7 @@ public:
         if (!answer) return failed("token", std::move(answer).error());
         auto caller = caller_of(JsonView(*answer)["status"]);
         count("token", caller ? "yes" : "no");
+        client_.tell(kPart, nullptr);
         remember(tokens_, key, caller, caller.has_value());
         return caller;
     }
@@ -130,6 +132,7 @@ public:
         const JsonView status = JsonView(*answer)["status"];
         const bool allowed = status["allowed"].is_true() && !status["denied"].is_true();
         count("access", allowed ? "yes" : "no");
+        client_.tell(kPart, nullptr);
         remember(rights_, key, allowed, allowed);
         return allowed;
     }
@@ -182,6 +185,7 @@ private:
 
     Error failed(const char* what, KubeError error) {
         count(what, "failed");
+        client_.tell(kPart, &error);
         return {ErrorKind::Transient, std::move(error.error.message)};
     }
 

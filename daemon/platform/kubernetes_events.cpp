@@ -2,10 +2,6 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <thread>
 
 #include "model/codec.hpp"
 #include "platform/kube_object.hpp"
@@ -22,6 +18,7 @@ const KubeResource kEvents{"events.k8s.io", "v1", "events"};
 // events.k8s.io/v1 Event (k8s.io/api/events/v1/types.go, read 2026-11).
 constexpr std::size_t kLongestNote = 1'024;
 constexpr std::size_t kLongestName = 253;
+const std::string kPart = "events";  // as /readyz names it
 
 std::string lower(std::string_view text) {
     std::string result(text);
@@ -101,38 +98,37 @@ public:
           clock_(clock),
           metrics_(metrics),
           options_(std::move(options)),
-          thread_([this](std::stop_token stop) { run(stop); }) {}
+          outbox_(
+              options_.delivery,
+              [this](const Waiting& waiting, bool last, const std::stop_token& stop) {
+                  return send(waiting, last, stop);
+              },
+              [this] { count("dropped"); }) {}
 
-    ~State() {
-        thread_.request_stop();
-        woken_.notify_all();
-    }
-
-    void tell(const model::PipelineName& about, const std::string& uid, PipelineEvent event) {
-        std::string body = json_of(about, uid, event);
-        const std::lock_guard held(mutex_);
-        if (waiting_.size() >= options_.most_waiting) {
-            waiting_.pop_front();
-            count("dropped");
-        }
-        waiting_.emplace_back(about.ns, std::move(body));
-        woken_.notify_all();
+    void tell(const EventSubject& about, const PipelineEvent& event, Onward onward) {
+        outbox_.put({about.name.ns, json_of(about, event), std::move(onward)});
     }
 
 private:
-    std::string json_of(const model::PipelineName& about, const std::string& uid,
-                        const PipelineEvent& event) const {
+    struct Waiting {
+        std::string ns;
+        std::string body;
+        Onward onward;
+    };
+
+    std::string json_of(const EventSubject& about, const PipelineEvent& event) const {
         // A MicroTime: exactly six digits after the second.
         const std::string time = model::time_to_text(clock_.now()).substr(0, 23) + "000Z";
         boost::json::object regarding{{"apiVersion", kPipelines.api_version()},
                                       {"kind", "Pipeline"},
-                                      {"namespace", about.ns},
-                                      {"name", about.name}};
-        if (!uid.empty()) regarding["uid"] = uid;
+                                      {"namespace", about.name.ns},
+                                      {"name", about.name.name}};
+        if (!about.uid.empty()) regarding["uid"] = about.uid;
+        if (!about.resource_version.empty()) regarding["resourceVersion"] = about.resource_version;
         return boost::json::serialize(boost::json::object{
             {"apiVersion", kEvents.api_version()},
             {"kind", "Event"},
-            {"metadata", {{"namespace", about.ns}, {"name", cut(event.name, kLongestName)}}},
+            {"metadata", {{"namespace", about.name.ns}, {"name", cut(event.name, kLongestName)}}},
             {"eventTime", time},
             {"reportingController", "promotiond"},
             {"reportingInstance", cut(options_.instance, 128)},
@@ -143,31 +139,31 @@ private:
             {"type", event.warning ? "Warning" : "Normal"}});
     }
 
-    void run(const std::stop_token& stop) {
-        std::unique_lock held(mutex_);
-        while (woken_.wait(held, stop, [this] { return !waiting_.empty(); })) {
-            const auto [ns, body] = std::move(waiting_.front());
-            waiting_.pop_front();
-            held.unlock();
-            send(ns, body, stop);
-            held.lock();
+    bool send(const Waiting& waiting, bool last, const std::stop_token& stop) {
+        const auto made = client_.create(kEvents, waiting.ns, waiting.body, {}, {.stop = stop});
+        if (made) {
+            client_.tell(kPart, nullptr);
+            count("written");
+            hand_on(waiting);
+            return true;
         }
+        const auto reason = made.error().reason;
+        if (reason == KubeReason::AlreadyExists) {
+            count("repeated");
+            return true;
+        }
+        const bool passing = reason == KubeReason::ServerError || reason == KubeReason::Throttled ||
+                             reason == KubeReason::Unreachable;
+        if (passing && !last) return false;
+        if (reason == KubeReason::Cancelled) return true;
+        if (reason == KubeReason::Forbidden) client_.tell(kPart, &made.error());
+        count(std::string(name_of(reason)));
+        if (!waiting.onward.again) hand_on(waiting);
+        return true;
     }
 
-    void send(const std::string& ns, const std::string& body, const std::stop_token& stop) {
-        for (int attempt = 1;; ++attempt) {
-            const auto made = client_.create(kEvents, ns, body, {}, {.stop = stop});
-            if (made || made.error().reason == KubeReason::AlreadyExists) return count("written");
-            const auto reason = made.error().reason;
-            const bool passing = reason == KubeReason::ServerError ||
-                                 reason == KubeReason::Throttled ||
-                                 reason == KubeReason::Unreachable;
-            if (!passing || attempt >= options_.tries || stop.stop_requested()) {
-                return count(std::string(name_of(reason)));
-            }
-            std::unique_lock held(mutex_);
-            woken_.wait_for(held, stop, options_.pause, [] { return false; });
-        }
+    void hand_on(const Waiting& waiting) const {
+        if (options_.hand_on && !waiting.onward.text.empty()) options_.hand_on(waiting.onward.text);
     }
 
     void count(const std::string& result) {
@@ -181,11 +177,7 @@ private:
     const Clock& clock_;
     Metrics& metrics_;
     const KubernetesEventsOptions options_;
-
-    std::mutex mutex_;
-    std::condition_variable_any woken_;
-    std::deque<std::pair<std::string, std::string>> waiting_;  // namespace, body
-    std::jthread thread_;                                      // last
+    Outbox<Waiting> outbox_;  // last
 };
 
 KubernetesEvents::KubernetesEvents(KubeClient& client, const Clock& clock, Metrics& metrics,
@@ -194,9 +186,8 @@ KubernetesEvents::KubernetesEvents(KubeClient& client, const Clock& clock, Metri
 
 KubernetesEvents::~KubernetesEvents() = default;
 
-void KubernetesEvents::tell(const model::PipelineName& about, const std::string& uid,
-                            PipelineEvent event) {
-    state_->tell(about, uid, std::move(event));
+void KubernetesEvents::tell(const EventSubject& about, const PipelineEvent& event, Onward onward) {
+    state_->tell(about, event, std::move(onward));
 }
 
 }  // namespace promotiond::platform

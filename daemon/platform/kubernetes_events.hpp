@@ -5,18 +5,22 @@
 // for tools that watch Events: nothing of promotiond depends on one, and those that cannot be
 // written in a few tries are dropped and counted (promotiond_kube_events_total{result}).
 //
+// What is told of is also handed on (to Flux), once for each Event that was made: the API server
+// remembers for us, over restarts, what has been told.
+//
 // Thread-safety: all functions from any thread; none blocks. Lifetime: client, clock and metrics
 // outlive it.
 #pragma once
 
-#include <chrono>
-#include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
+#include "platform/flux_events.hpp"
 #include "platform/kube_client.hpp"
+#include "platform/outbox.hpp"
 #include "platform/platform.hpp"
 
 namespace promotiond::platform {
@@ -37,10 +41,18 @@ struct PipelineEvent {
 [[nodiscard]] PipelineEvent event_of_sight(const model::Observation& seen);
 
 struct KubernetesEventsOptions {
-    std::string instance = {};        // host or pod name: reportingInstance
-    std::size_t most_waiting = 1000;  // beyond it the oldest is dropped
-    int tries = 3;
-    std::chrono::milliseconds pause{1'000};  // between tries
+    std::string instance = {};  // host or pod name: reportingInstance
+    OutboxOptions delivery = {};
+    // Gets what is to be handed on, on a thread of this; must not block. Empty: nothing is.
+    std::function<void(std::string onward)> hand_on = {};
+};
+
+// What goes on with an Event.
+struct Onward {
+    std::string text = {};  // empty = nothing
+    // It may have been told before, by a process that is no more: handed on only if the Event turns
+    // out to be new.
+    bool again = false;
 };
 
 class KubernetesEvents final {
@@ -51,8 +63,8 @@ public:
     KubernetesEvents(const KubernetesEvents&) = delete;
     KubernetesEvents& operator=(const KubernetesEvents&) = delete;
 
-    // uid: of the Pipeline object; without it Events are not shown by `kubectl describe`.
-    void tell(const model::PipelineName& about, const std::string& uid, PipelineEvent event);
+    // Without the subject's uid `kubectl describe` does not show the Event.
+    void tell(const EventSubject& about, const PipelineEvent& event, Onward onward = {});
 
 private:
     class State;

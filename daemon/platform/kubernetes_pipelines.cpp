@@ -59,8 +59,9 @@ private:
         options.selection = {.ns = ns, .labels = options_.selector};
         KubeWatchHandler handler;
         handler.upserted = [this](const KubeObject& object) {
-            if (options_.object && !object.deleting) options_.object(object);
-            upsert(object);
+            if (object.deleting) return forget(object.name);
+            const std::string fault = upsert(object);
+            if (options_.object) options_.object(object, fault);
         };
         handler.deleted = [this](const KubeName& name) { forget(name); };
         handler.synced = [this, first = true]() mutable {
@@ -79,18 +80,19 @@ private:
         change([&] { known_.erase(name); });
     }
 
-    void upsert(const KubeObject& object) {
-        if (object.deleting) return forget(object.name);
+    // Why it cannot be read; empty: it can.
+    std::string upsert(const KubeObject& object) {
         {
             // Status and labels change often; the spec has not if its generation is the same.
             const std::lock_guard held(mutex_);
             const auto known = known_.find(object.name);
             if (known != known_.end() && object.generation != 0 &&
                 known->second.uid == object.uid && known->second.generation == object.generation)
-                return;
+                return known->second.problem ? known->second.problem->message : "";
         }
         const auto place = place_of(object.name);
         auto read = model::pipeline_from_json(object.json.raw(), place);
+        const std::string fault = read ? "" : read.error().message;
         change([&] {
             Known& known = known_[object.name];
             known.uid = object.uid;
@@ -99,9 +101,10 @@ private:
             if (read) {
                 known.pipeline = std::make_shared<const model::Pipeline>(std::move(*read));
             } else {
-                known.problem = Problem{{place, 0, 0}, read.error().message};
+                known.problem = Problem{{place, 0, 0}, fault};
             }
         });
+        return fault;
     }
 
     template <class Change>
@@ -147,6 +150,28 @@ private:
             }
         }
         changed_(std::move(all));
+        if (options_.readiness != nullptr) tell(*options_.readiness);
+    }
+
+    // Ready is said only after what was read has been told. A namespace that may not be read keeps
+    // nobody waiting, as long as there is another one.
+    void tell(Readiness& readiness) {
+        static const std::string kPart = "pipelines";
+        const std::lock_guard held(mutex_);
+        std::size_t refused = 0;
+        std::string trouble;
+        for (const auto& [ns, each] : troubles_) {
+            if (!each) continue;
+            trouble = each->error.message;
+            if (each->reason == KubeReason::Forbidden) ++refused;
+        }
+        if (unsynced_ > refused || (unsynced_ != 0 && refused == troubles_.size())) {
+            readiness.not_ready(kPart, trouble.empty() ? "they have not been read yet" : trouble);
+        } else if (!trouble.empty()) {
+            readiness.degraded(kPart, trouble);
+        } else {
+            readiness.ready(kPart);
+        }
     }
 
     // A half-read list is not told, or each Pipeline of thousands would be told alone.

@@ -16,6 +16,7 @@ namespace promotiond::platform {
 namespace {
 
 constexpr const char* kFieldManager = "promotiond";
+const std::string kPart = "status";  // as /readyz names it
 
 std::string apply_body(const model::PipelineName& name, const std::string& status) {
     boost::json::object metadata{{"name", name.name}, {"namespace", name.ns}};
@@ -45,10 +46,14 @@ public:
         look_at(state.name);
     }
 
-    void found(const KubeObject& object) {
+    void found(const KubeObject& object, const std::string& fault) {
         const std::lock_guard held(mutex_);
         const model::PipelineName name{object.name.ns, object.name.name};
-        if (take(kept_[name], object)) look_at(name);
+        Kept& kept = kept_[name];
+        if (!take(kept, object)) return;
+        kept.fault = fault;
+        kept.generation = object.generation;
+        look_at(name);
     }
 
     void gone(const model::PipelineName& name) {
@@ -61,6 +66,8 @@ private:
         PipelineState wanted;
         std::optional<std::string> current;  // as the server has it
         std::uint64_t version = 0;           // of the object that says so
+        std::string fault;                   // the object cannot be read
+        std::int64_t generation = 0;         // of what cannot be read
         SteadyTime due = SteadyTime::max();
         std::chrono::milliseconds pause{0};  // after failures
     };
@@ -108,25 +115,32 @@ private:
                const std::stop_token& stop) {
         Kept& kept = kept_[name];
         kept.due = SteadyTime::max();
-        if (!kept.current || kept.wanted.pipeline == nullptr) {
+        const std::string fault = kept.fault;
+        if (!kept.current || (kept.wanted.pipeline == nullptr && fault.empty())) {
             kept.pause = {};
             return;
         }
         const PipelineState state = kept.wanted;
         const std::string current = *kept.current;
+        const auto generation = kept.generation;
         held.unlock();
-        const std::string status = pipeline_status(state, current, options_.view, clock_.now());
+        const std::string status =
+            fault.empty() ? pipeline_status(state, current, options_.view, clock_.now())
+                          : faulty_status(fault, generation, current, clock_.now());
         if (status.empty() || says_already(current, status)) {
             held.lock();
             if (const auto found = kept_.find(name); found != kept_.end()) found->second.pause = {};
             return;
         }
+        // An object of the wrong types cannot be applied to, as that reads all of it.
+        const auto kind = fault.empty() ? KubePatchKind::Apply : KubePatchKind::Merge;
         const auto written = client_.patch(
-            kPipelines, {name.ns, name.name}, KubePatchKind::Apply, apply_body(name, status),
-            {.subresource = "status", .field_manager = kFieldManager, .force = true},
+            kPipelines, {name.ns, name.name}, kind,
+            fault.empty() ? apply_body(name, status) : R"({"status":)" + status + "}",
+            {.subresource = "status", .field_manager = kFieldManager, .force = fault.empty()},
             {.stop = stop});
         count(written ? "written" : std::string(name_of(written.error().reason)));
-        if (written && options_.written) options_.written(state);
+        if (written && fault.empty() && options_.written) options_.written(state);
         held.lock();
         conclude(name, written);
     }
@@ -137,6 +151,7 @@ private:
         if (found == kept_.end()) return;
         Kept& kept = found->second;
         if (written) {
+            client_.tell(kPart, nullptr);
             kept.pause = {};
             // The watch tells the same soon; until then this keeps a second write from going out.
             if (const auto object = kube_object(JsonView(*written))) (void)take(kept, *object);
@@ -147,6 +162,7 @@ private:
             kept.pause = {};
             return;
         }
+        if (error.reason == KubeReason::Forbidden) client_.tell(kPart, &error);
         if (kept.pause.count() == 0) {
             log::warn("PROMO-5105", "the status of a Pipeline could not be written; tried again",
                       {{"pipeline", name.text()}, {"reason", error.error.message}});
@@ -182,7 +198,9 @@ KubernetesStatus::~KubernetesStatus() = default;
 
 void KubernetesStatus::stands(const PipelineState& state) { state_->stands(state); }
 
-void KubernetesStatus::found(const KubeObject& object) { state_->found(object); }
+void KubernetesStatus::found(const KubeObject& object, const std::string& fault) {
+    state_->found(object, fault);
+}
 
 void KubernetesStatus::gone(const model::PipelineName& name) { state_->gone(name); }
 

@@ -43,8 +43,9 @@ public:
     // How the Pipeline stands now.
     void stands(const PipelineState& state);
     // The object as the API server has it; before the first, nothing is written. One that is older
-    // than what was written meanwhile is passed over.
-    void found(const KubeObject& object);
+    // than what was written meanwhile is passed over. fault: why it cannot be read as a Pipeline;
+    // then that is what its status says, whatever stands() told of its last good version.
+    void found(const KubeObject& object, const std::string& fault = {});
     void gone(const model::PipelineName& name);
 
 private:

@@ -214,6 +214,19 @@ json::object environment_json(const PipelineState& state, const Environment& env
     return result;
 }
 
+json::array list_of(const std::vector<Condition>& conditions, const json::value& before,
+                    WallTime now) {
+    json::array list;
+    for (const auto& each : conditions) {
+        list.push_back({{"type", each.type},
+                        {"status", each.holds ? "True" : "False"},
+                        {"reason", each.reason.substr(0, kLongestReason)},
+                        {"message", cut(each.message, kLongestMessage)},
+                        {"lastTransitionTime", since(before, each, now)}});
+    }
+    return list;
+}
+
 // Every member that wanted has is in current and says the same; arrays are compared as a whole.
 bool contains(const json::value& current, const json::value& wanted) {
     const auto* object = wanted.if_object();
@@ -238,21 +251,21 @@ std::string pipeline_status(const PipelineState& state, std::string_view current
     }
     for (auto& each : progress(state)) conditions.push_back(std::move(each));
 
-    json::array list;
-    for (const auto& each : conditions) {
-        list.push_back({{"type", each.type},
-                        {"status", each.holds ? "True" : "False"},
-                        {"reason", each.reason.substr(0, kLongestReason)},
-                        {"message", cut(each.message, kLongestMessage)},
-                        {"lastTransitionTime", since(before, each, now)}});
-    }
     json::object environments;
     for (const auto& environment : state.pipeline->environments) {
         environments[environment.name] = environment_json(state, environment, view);
     }
     return json::serialize(json::object{{"observedGeneration", state.pipeline->generation},
-                                        {"conditions", std::move(list)},
+                                        {"conditions", list_of(conditions, before, now)},
                                         {"environments", std::move(environments)}});
+}
+
+std::string faulty_status(const std::string& fault, std::int64_t generation,
+                          std::string_view current, WallTime now) {
+    const std::vector<Condition> conditions{{"Ready", false, "InvalidPipeline", fault},
+                                            {"Stalled", true, "InvalidPipeline", fault}};
+    return json::serialize(json::object{{"observedGeneration", generation},
+                                        {"conditions", list_of(conditions, parsed(current), now)}});
 }
 
 bool says_already(std::string_view current, std::string_view wanted) {

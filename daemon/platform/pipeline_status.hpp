@@ -6,6 +6,7 @@
 // promotion.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,11 @@ struct StatusView {
 // were looked at.
 [[nodiscard]] std::string pipeline_status(const PipelineState& state, std::string_view current,
                                           const StatusView& view, WallTime now);
+
+// Of an object that cannot be read as a Pipeline, for this reason: Ready and Stalled say so. What
+// its last good version was told of stays beside it.
+[[nodiscard]] std::string faulty_status(const std::string& fault, std::int64_t generation,
+                                        std::string_view current, WallTime now);
 
 // True if writing `wanted` over `current` would change nothing that wanted says.
 [[nodiscard]] bool says_already(std::string_view current, std::string_view wanted);

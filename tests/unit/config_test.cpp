@@ -96,6 +96,8 @@ TEST_CASE("config: there is exactly one platform, and an empty kubernetes is one
     CHECK(variable->kubernetes->kubeconfig == "/etc/kubeconfig");
     CHECK(error_of("platform: {kubernetes: {}, local: {pipelines: ., secrets: .}}\n" + rest)
               .find("platform: has both kubernetes and local") != std::string::npos);
+    CHECK(error_of("platform: {kubernetes: {notificationController: flux}}\n" + rest)
+              .find("is no http or https URL") != std::string::npos);
     CHECK(error_of("platform: {kubernetes: {execAllowed: [get-token]}}\n" + rest)
               .find("\"get-token\" is no absolute path") != std::string::npos);
     CHECK(error_of(rest).find("platform.local.pipelines") != std::string::npos);

@@ -281,3 +281,32 @@ TEST_CASE("http: health says alive, ready and why not, and nothing else") {
     CHECK(metrics.body.find("promotiond_http_connections") != std::string::npos);
     CHECK(daemon.ask(get("/livez")).status == 404);
 }
+
+TEST_CASE("http: a part that is not ready is 503 on /readyz, one that is degraded is named") {
+    Running daemon;
+    daemon.readiness.ready("status");
+    daemon.readiness.degraded("events", "cannot create events: grant it");
+    const Answer degraded = daemon.health("/readyz?verbose");
+    CHECK(degraded.status == 200);
+    CHECK(degraded.body.find("[+] status\n") != std::string::npos);
+    CHECK(degraded.body.find("[!] events: degraded: cannot create events") != std::string::npos);
+    daemon.readiness.not_ready("pipelines", "they have not been read yet");
+    const Answer unready = daemon.health("/readyz?verbose");
+    CHECK(unready.status == 503);
+    CHECK(unready.body.find("[-] pipelines: they have not been read yet") != std::string::npos);
+    CHECK(daemon.health("/livez").status == 200);
+    daemon.readiness.forget("pipelines");
+    CHECK(daemon.health("/readyz").status == 200);
+}
+
+TEST_CASE("http: before all Pipelines are read an unknown one is 503, a known one is served") {
+    Running daemon;
+    daemon.readiness.not_ready("pipelines", "they have not been read yet");
+    const Answer early = daemon.ask(post("/promotion/default/other/dev", kEvent));
+    CHECK(early.status == 503);
+    CHECK_FALSE(early.header("Retry-After").empty());
+    CHECK(daemon.ask(post("/approval/default/other/prod/5.0.0", "")).status == 503);
+    CHECK(daemon.ask(signed_event()).status == 202);
+    daemon.readiness.ready("pipelines");
+    CHECK(daemon.ask(post("/promotion/default/other/dev", kEvent)).status == 401);
+}

@@ -320,8 +320,8 @@ struct Running {
         if (options.rate_requests == 20) options.rate_requests = 0;
         use(pipeline(secret));
         core.settled->id = "p-1";
-        auto opened = http::Server::open(options, http::Core{core, core, secrets, clock, callers},
-                                         nullptr, metrics);
+        auto opened = http::Server::open(
+            options, http::Core{core, core, secrets, clock, callers, &readiness}, nullptr, metrics);
         REQUIRE(opened);
         server = std::move(*opened);
         server->start();
@@ -350,6 +350,7 @@ struct Running {
     FakeSecrets secrets;
     ManualClock clock;
     Metrics metrics;
+    Readiness readiness;
     std::unique_ptr<http::Server> server;
 };
 

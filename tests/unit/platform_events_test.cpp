@@ -1,6 +1,10 @@
-// What Kubernetes Events tell of Pipelines.
-#include "catch.hpp"
+// What Kubernetes Events and Flux's tell of Pipelines.
 #include "platform/kubernetes_events.hpp"
+
+#include <boost/json.hpp>
+
+#include "catch.hpp"
+#include "platform/flux_events.hpp"
 
 using namespace promotiond;
 using namespace promotiond::platform;
@@ -70,4 +74,28 @@ TEST_CASE("events: a target out of sight is told as pipeline-controller told it"
     CHECK(object.message ==
           "Failed to get application object eu:apps/podinfo for pipeline ns/app: not found");
     CHECK(object.name != cluster.name);
+}
+
+TEST_CASE("events: Flux gets the object as it is, and metadata that survives on its way") {
+    auto open = promotion("pullRequest");
+    open.scope.target = "eu/shop";
+    open.location = "https://forge/1";
+    const auto text = flux_event({{"test-ns", "test-pipeline"}, "u-1", "77"}, open,
+                                 to(Phase::Pending, "waits for its merge"), "pod-0");
+    const auto event = boost::json::parse(text).as_object();
+    CHECK(boost::json::serialize(event.at("involvedObject")) ==
+          R"({"kind":"Pipeline","namespace":"test-ns","name":"test-pipeline",)"
+          R"("apiVersion":"pipelines.weave.works/v1alpha1","uid":"u-1","resourceVersion":"77"})");
+    CHECK(event.at("severity") == "info");
+    CHECK(event.at("timestamp") == "1970-01-01T00:00:00Z");
+    CHECK(event.at("reason") == "PromotionPending");
+    CHECK(event.at("reportingInstance") == "pod-0");
+    // What notification-controller lets through begins with the object's group.
+    for (const auto& [key, value] : event.at("metadata").as_object())
+        CHECK(key.starts_with("pipelines.weave.works/"));
+    CHECK(event.at("metadata").at("pipelines.weave.works/revision") == "v0.1.2");
+    CHECK(event.at("metadata").at("pipelines.weave.works/target") == "eu/shop");
+    CHECK(event.at("metadata").at("pipelines.weave.works/url") == "https://forge/1");
+    const auto failed = flux_event({{"test-ns", "test-pipeline"}}, open, to(Phase::Failed), "");
+    CHECK(boost::json::parse(failed).at("severity") == "error");
 }

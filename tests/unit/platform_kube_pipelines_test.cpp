@@ -2,6 +2,7 @@
 #include <mutex>
 
 #include "platform/kubernetes.hpp"
+#include "tests/kubernetes/eventually.hpp"
 #include "tests/unit/platform_kube_fixture.hpp"
 
 using namespace promotiond;
@@ -127,4 +128,52 @@ TEST_CASE("kube pipelines: namespaces and labels narrow what is read") {
     CHECK(cluster.server.requests().at(0).starts_with(
         "GET /apis/pipelines.weave.works/v1alpha1/namespaces/team/pipelines?limit=500&"
         "labelSelector=shard%20in%20%28a%2Cb%29 HTTP/1.1"));
+}
+
+TEST_CASE("kube pipelines: not ready before the first list, degraded when it fails later") {
+    const auto state = [](const Readiness& readiness) {
+        const auto parts = readiness.parts();
+        const auto found = parts.find("pipelines");
+        return found == parts.end() ? Readiness::Part{} : found->second;
+    };
+    Readiness readiness;
+    {
+        Cluster cluster({status(500, "InternalError", "etcd is away")});
+        const Reader reader(cluster, {.first_list = 1ms, .readiness = &readiness});
+        CHECK(state(readiness).state == Readiness::State::NotReady);
+        CHECK_FALSE(readiness.good());
+    }
+    Cluster cluster({list_of({pipeline_json("a", "1")}, "3"),
+                     status(403, "Forbidden", "User x cannot watch resource pipelines")});
+    const Reader reader(cluster, {.readiness = &readiness});
+    CHECK(readiness.good());
+    CHECK(tests::eventually([&] { return state(readiness).state == Readiness::State::Degraded; }));
+    CHECK(state(readiness).reason.find("cannot watch") != std::string::npos);
+    CHECK(readiness.good());
+}
+
+TEST_CASE("kube pipelines: of several namespaces one may be forbidden, but not all") {
+    for (const bool all : {false, true}) {
+        Readiness readiness;
+        const auto no = status(403, "Forbidden", "User x cannot list resource pipelines");
+        Cluster cluster(
+            {no, all ? no : list_of({pipeline_json("a", "1")}, "3"), all ? no : kSilent});
+        Reader reader(cluster, {.namespaces = {"a", "b"}, .readiness = &readiness});
+        CHECK(tests::eventually([&] { return readiness.good() != all; }));
+        const auto parts = readiness.parts();
+        CHECK(parts.at("pipelines").state ==
+              (all ? Readiness::State::NotReady : Readiness::State::Degraded));
+    }
+}
+
+TEST_CASE("kube pipelines: whoever follows the objects hears why one cannot be read") {
+    Guarded<std::map<std::string, std::string>> faults;
+    Cluster cluster({list_of({kPoison, pipeline_json("a", "1")}, "3"), kSilent});
+    KubePipelinesOptions options;
+    options.object = [&](const KubeObject& object, const std::string& fault) {
+        (*faults.access())[object.name.name] = fault;
+    };
+    const Reader reader(cluster, options);
+    CHECK(faults.access()->at("a").empty());
+    CHECK_FALSE(faults.access()->at("poison").empty());
 }

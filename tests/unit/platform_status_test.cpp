@@ -193,3 +193,21 @@ TEST_CASE("status: long errors are cut where pipeline-controller cut them, betwe
     CHECK(told.size() <= 20'000);
     CHECK(told.ends_with("\xC3\xA9..."));
 }
+
+TEST_CASE("status: a Pipeline that cannot be read says so, once, and keeps what else it says") {
+    const auto status = faulty_status("spec.environments: must be a list", 7, "", WallTime{});
+    const auto read = boost::json::parse(status);
+    CHECK(read.at("observedGeneration") == 7);
+    CHECK(read.as_object().if_contains("environments") == nullptr);
+    const auto& conditions = read.at("conditions").as_array();
+    REQUIRE(conditions.size() == 2);
+    CHECK(conditions[0].at("type") == "Ready");
+    CHECK(conditions[0].at("status") == "False");
+    CHECK(conditions[0].at("reason") == "InvalidPipeline");
+    CHECK(conditions[0].at("message") == "spec.environments: must be a list");
+    CHECK(conditions[1].at("type") == "Stalled");
+    const auto later = faulty_status("spec.environments: must be a list", 7, status,
+                                     WallTime{std::chrono::hours{1}});
+    CHECK(says_already(status, later));
+    CHECK_FALSE(says_already(status, faulty_status("another", 7, status, WallTime{})));
+}
