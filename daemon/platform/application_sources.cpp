@@ -1,0 +1,200 @@
+#include "platform/application_sources.hpp"
+
+#include <algorithm>
+
+namespace promotiond::platform {
+
+ApplicationSources::ApplicationSources(KubeClient& local, const Clock& clock, Metrics& metrics,
+                                       std::chrono::milliseconds try_again, Calls calls)
+    : local_(local),
+      clock_(clock),
+      metrics_(metrics),
+      try_again_(try_again),
+      calls_(std::move(calls)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+ApplicationSources::~ApplicationSources() { stop(); }
+
+void ApplicationSources::stop() {
+    thread_.request_stop();
+    woken_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    // The watches end without the lock, which their handlers take.
+    std::map<SourceName, std::unique_ptr<Source>> sources;
+    {
+        const std::lock_guard held(mutex_);
+        sources.swap(sources_);
+    }
+    sources.clear();
+    retired_.clear();
+}
+
+void ApplicationSources::want(std::set<SourceName> names) {
+    {
+        const std::lock_guard held(mutex_);
+        wanted_ = std::move(names);
+        reconcile_ = true;
+    }
+    woken_.notify_all();
+}
+
+void ApplicationSources::look_at_clusters() {
+    {
+        const std::lock_guard held(mutex_);
+        reconcile_ = true;
+    }
+    woken_.notify_all();
+}
+
+std::optional<ApplicationView> ApplicationSources::of(const SourceName& name,
+                                                      const KubeName& object) const {
+    const std::lock_guard held(mutex_);
+    const auto found = sources_.find(name);
+    if (found == sources_.end()) return std::nullopt;
+    const Source& source = *found->second;
+    if (!source.trouble.empty()) return ApplicationView{source.trouble, {}, {}};
+    if (!source.synced) return std::nullopt;
+    const auto seen = source.objects.find(object);
+    if (seen != source.objects.end()) return ApplicationView{{}, {}, seen->second};
+    return ApplicationView{{}, source.plural + " \"" + object.name + "\" not found", {}};
+}
+
+// Watches are begun and ended on one thread, which handlers never wait for.
+void ApplicationSources::run(const std::stop_token& stop) {
+    std::unique_lock held(mutex_);
+    while (!stop.stop_requested()) {
+        reconcile_ = false;
+        retire_unwanted();
+        const auto name = next_to_start();
+        held.unlock();
+        retired_.clear();
+        if (name) start(*name, stop);
+        held.lock();
+        if (name || reconcile_) continue;
+        const auto next = next_time();
+        const auto woken = [this] { return reconcile_; };
+        if (next) {
+            woken_.wait_for(held, stop, *next - clock_.steady_now(), woken);
+        } else {
+            woken_.wait(held, stop, woken);
+        }
+    }
+}
+
+// Under the lock.
+void ApplicationSources::retire_unwanted() {
+    for (auto each = sources_.begin(); each != sources_.end();) {
+        const auto& cluster = each->first.cluster;
+        const bool current = cluster.name.empty() || each->second->client == calls_.client(cluster);
+        if (wanted_.contains(each->first) && current) {
+            ++each;
+            continue;
+        }
+        retired_.push_back(std::move(each->second));
+        each = sources_.erase(each);
+    }
+}
+
+// Under the lock.
+std::optional<SourceName> ApplicationSources::next_to_start() const {
+    const auto now = clock_.steady_now();
+    for (const auto& name : wanted_) {
+        if (!name.cluster.name.empty() && calls_.client(name.cluster) == nullptr) continue;
+        const auto found = sources_.find(name);
+        if (found == sources_.end()) return name;
+        if (found->second->watch == nullptr && found->second->start_at <= now) return name;
+    }
+    return std::nullopt;
+}
+
+// Under the lock.
+std::optional<SteadyTime> ApplicationSources::next_time() const {
+    std::optional<SteadyTime> next;
+    for (const auto& [name, source] : sources_) {
+        if (source->watch == nullptr && (!next || source->start_at < *next))
+            next = source->start_at;
+    }
+    return next;
+}
+
+void ApplicationSources::start(const SourceName& name, const std::stop_token& stop) {
+    auto made = std::make_unique<Source>();
+    Source* const source = made.get();  // ended on this thread only
+    if (!name.cluster.name.empty()) {
+        source->client = calls_.client(name.cluster);
+        if (source->client == nullptr) return;
+    }
+    KubeClient& client = source->client ? *source->client : local_;
+    auto resource = resource_of(client, name, stop);
+    {
+        const std::lock_guard held(mutex_);
+        if (!wanted_.contains(name)) return;
+        sources_[name] = std::move(made);
+        if (!resource) {
+            source->trouble = resource.error().error.message;
+            source->start_at = clock_.steady_now() + try_again_;
+        } else {
+            source->plural = resource->text();
+        }
+    }
+    if (!resource) return calls_.changed(name, nullptr);
+    auto watch = begin(client, *resource, name, *source);
+    const std::lock_guard held(mutex_);
+    source->watch = std::move(watch);
+}
+
+// The version that the Pipeline names, or the one that the server prefers: an API version that is
+// gone after an upgrade is still the same application.
+KubeResult<KubeResource> ApplicationSources::resource_of(KubeClient& client, const SourceName& name,
+                                                         const std::stop_token& stop) {
+    auto exact = client.resource_of(name.api_version, name.kind, {.stop = stop});
+    const auto slash = name.api_version.find('/');
+    if (exact || exact.error().reason != KubeReason::NotFound || slash == std::string::npos) {
+        return exact;
+    }
+    auto group =
+        client.get_path("/apis/" + url_encoded(name.api_version.substr(0, slash)), {.stop = stop});
+    if (!group) return exact;
+    const auto preferred = JsonView(*group).at({"preferredVersion", "groupVersion"}).text();
+    if (preferred.empty()) return exact;
+    return client.resource_of(preferred, name.kind, {.stop = stop});
+}
+
+std::unique_ptr<KubeWatch> ApplicationSources::begin(KubeClient& client,
+                                                     const KubeResource& resource,
+                                                     const SourceName& name, Source& source) {
+    KubeWatchHandler handler;
+    handler.upserted = [this, name, &source](const KubeObject& object) {
+        SeenApplication seen{application_state(object.json), object.json["apiVersion"].text(),
+                             object.json["kind"].text()};
+        change(name, source, &object.name,
+               [&](Source& of) { of.objects[object.name] = std::move(seen); });
+    };
+    handler.deleted = [this, name, &source](const KubeName& object) {
+        change(name, source, &object, [&](Source& of) { of.objects.erase(object); });
+    };
+    handler.synced = [this, name, &source] {
+        change(name, source, nullptr, [](Source& of) { of.synced = true; });
+    };
+    handler.troubled = [this, name, &source](const std::optional<KubeError>& trouble) {
+        change(name, source, nullptr,
+               [&](Source& of) { of.trouble = trouble ? trouble->error.message : std::string(); });
+        if (trouble && !name.cluster.name.empty()) calls_.doubt(name.cluster);
+    };
+    KubeWatchOptions options;
+    options.resource = resource;
+    return std::make_unique<KubeWatch>(client, options, std::move(handler), metrics_);
+}
+
+// object null: it concerns all of the source.
+void ApplicationSources::change(const SourceName& name, Source& source, const KubeName* object,
+                                const std::function<void(Source&)>& apply) {
+    {
+        const std::lock_guard held(mutex_);
+        apply(source);
+        if (object != nullptr && !source.synced) return;  // the list is told as a whole
+    }
+    calls_.changed(name, object);
+}
+
+}  // namespace promotiond::platform
