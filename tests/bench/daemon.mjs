@@ -21,8 +21,9 @@ const isReady = (health) => new Promise((resolve) => {
 });
 
 export class Daemon {
-  // files: path below the directory -> content. extra: more configuration as YAML text.
-  constructor(build, files, extra = '') {
+  // files: path below the directory -> content. extra: more configuration as YAML text. platform: the value of that key.
+  // server: more keys of `server`, with a comma before them.
+  constructor(build, files, extra = '', { platform = '{local: {pipelines: ./pipelines, secrets: ./secrets}}', server = '' } = {}) {
     this.build = build;
     this.directory = mkdtempSync(join(tmpdir(), 'promotiond-bench-'));
     for (const folder of ['pipelines', 'secrets', 'state']) mkdirSync(join(this.directory, folder), { mode: 0o700 });
@@ -32,12 +33,14 @@ export class Daemon {
       writeFileSync(path, text, { mode: 0o600 });
     }
     this.extra_ = extra;
+    this.platform_ = platform;
+    this.server_ = server;
   }
 
   configure_(listen, health) {
     writeFileSync(join(this.directory, 'promotiond.yaml'), `
-server: {listen: ${listen}, health: ${health}, rateLimit: {requests: 0}}
-platform: {local: {pipelines: ./pipelines, secrets: ./secrets}}
+server: {listen: ${listen}, health: ${health}, rateLimit: {requests: 0}${this.server_}}
+platform: ${this.platform_}
 journal: {path: ./state/journal.db}
 strategies: {directory: ${join(this.build, 'strategies')}}
 log: {level: warn}
