@@ -4,6 +4,8 @@
 #include <ostream>
 
 #include "ctl/answers.hpp"
+#include "ctl/gitops/gitops.hpp"
+#include "ctl/gitops/options.hpp"
 #include "ctl/table.hpp"
 
 namespace promotiond::ctl {
@@ -198,6 +200,8 @@ Result<void> run_command(const Session& session) {
 }
 
 int run(const std::vector<std::string>& words, const Surroundings& surroundings) {
+    if (!words.empty() && gitops::is_command(words.front()))
+        return gitops::run(words.front(), {words.begin() + 1, words.end()}, surroundings);
     const auto arguments = parse_arguments(words);
     if (!arguments) return fail(surroundings, arguments.error().message, kUsage);
     if (arguments->has("help")) {

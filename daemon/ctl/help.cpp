@@ -30,6 +30,12 @@ Commands:
   plugins                                the strategies the daemon has loaded, and the refused ones
   version                                of this program and of the server
 
+In CI, without a daemon (as gitops-promotion; promotionctl COMMAND --help tells more):
+  new                                    propose a tag for the first environment
+  promote                                propose what was merged for the next environment
+  status                                 wait until the environment before runs well
+  feature, feature-stale                 show a feature in the first environment; remove old ones
+
 PIPELINE is NAMESPACE/NAME, or NAME with --namespace.
 
 Options:

@@ -1,5 +1,5 @@
 #compdef promotionctl
-local -a commands common
+local -a commands common flow image
 commands=(
     'pipelines:all pipelines, or one of them'
     'promotions:promotions, the newest first'
@@ -12,7 +12,22 @@ commands=(
     'validate:check Pipeline files'
     'plugins:the strategies of the daemon'
     'version:of this program and of the server'
+    'new:propose a tag for the first environment, in CI'
+    'promote:propose what was merged for the next environment, in CI'
+    'status:wait until the environment before runs well, in CI'
+    'feature:show a feature in the first environment, in CI'
+    'feature-stale:remove old features, in CI'
 )
+flow=(
+    '--provider=[the forge]:forge:(azdo github)'
+    '--token=[access token]:token:'
+    '--token-file=[holds the token]:file:_files'
+    '--sourcedir=[the checkout]:directory:_files -/'
+    '--ca-file=[certificates to trust]:file:_files'
+    '--api-url=[where the API is]:URL:_urls'
+    '(- *)'{-h,--help}'[print a help text]'
+)
+image=('--group=[directory of the group]:group:' '--app=[the application]:application:' '--tag=[the tag]:tag:')
 common=(
     '--server=[where promotiond listens]:URL:_urls'
     '--token-file=[holds the bearer token]:file:_files'
@@ -39,6 +54,10 @@ case $state in
                     '--after=[from behind this one]:id:' ;;
             plan | approve) _arguments -S $common '--target=[one target]:target:' '*:operand:' ;;
             validate) _arguments -S $common '*:Pipeline file:_files -g "*.(yaml|yml)"' ;;
+            new) _arguments -S $flow $image ;;
+            promote | status) _arguments -S $flow ;;
+            feature) _arguments -S $flow $image '--feature=[its name]:feature:' ;;
+            feature-stale) _arguments -S $flow '--max-age=[how long without a change]:duration:' ;;
             *) _arguments -S $common '*:operand:' ;;
         esac ;;
 esac

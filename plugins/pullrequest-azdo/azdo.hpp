@@ -7,6 +7,7 @@
 // One thread; borrows the call for its own lifetime.
 #pragma once
 
+#include <promotiond/gitops/commit_lookup.hpp>
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
@@ -30,7 +31,7 @@ struct Options {
     std::string api_version = "7.1";
 };
 
-class AzureRepos final : public sdk::gitops::Forge {
+class AzureRepos final : public sdk::gitops::Forge, public sdk::gitops::CommitLookup {
 public:
     AzureRepos(const sdk::Call& call, Site site, Access access, Options options);
 
@@ -51,6 +52,11 @@ public:
     [[nodiscard]] sdk::Result<std::vector<std::string>> apply(
         const sdk::gitops::PullRequest& existing,
         const sdk::gitops::PullRequestOptions& options) override;
+
+    [[nodiscard]] sdk::Result<std::vector<sdk::gitops::CommitStatus>> statuses(
+        const std::string& commit) override;
+    [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> merged_as(
+        const std::string& commit) override;
 
     // How long Azure asked, beside its answers, not to be asked again; zero: not at all.
     [[nodiscard]] std::chrono::milliseconds asked_pause() const { return asked_pause_; }

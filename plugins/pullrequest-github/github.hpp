@@ -8,6 +8,7 @@
 // One thread; borrows the call for its own lifetime.
 #pragma once
 
+#include <promotiond/gitops/commit_lookup.hpp>
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
@@ -49,7 +50,7 @@ struct Access {
                                                       sdk::HttpRequest request,
                                                       const std::string& doing);
 
-class GitHub final : public sdk::gitops::Forge {
+class GitHub final : public sdk::gitops::Forge, public sdk::gitops::CommitLookup {
 public:
     GitHub(const sdk::Call& call, Site site, Access access);
 
@@ -73,6 +74,10 @@ public:
     [[nodiscard]] sdk::Result<std::vector<std::string>> apply(
         const sdk::gitops::PullRequest& existing,
         const sdk::gitops::PullRequestOptions& options) override;
+    [[nodiscard]] sdk::Result<std::vector<sdk::gitops::CommitStatus>> statuses(
+        const std::string& commit) override;
+    [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> merged_as(
+        const std::string& commit) override;
 
 private:
     [[nodiscard]] sdk::Result<sdk::HttpResponse> send(const std::string& method,
@@ -89,8 +94,8 @@ private:
                    const std::map<std::string, std::vector<std::string>>& names,
                    const std::string& doing, std::vector<std::string>& warnings);
     void warn(const sdk::Error& error, std::vector<std::string>& warnings);
-    [[nodiscard]] sdk::Result<void> merge_when_allowed(const sdk::gitops::PullRequest& existing,
-                                                       const std::string& method);
+    [[nodiscard]] sdk::Result<void> merge_when_allowed(
+        const sdk::gitops::PullRequest& existing, const sdk::gitops::PullRequestOptions& options);
     [[nodiscard]] sdk::Result<void> merge_now(const sdk::gitops::PullRequest& existing,
                                               const std::string& method, const std::string& doing);
     [[nodiscard]] sdk::Result<Standing> standing_of(const std::string& node_id,

@@ -21,6 +21,7 @@ using sdk::ErrorKind;
 using sdk::HttpResponse;
 using sdk::Result;
 using sdk::gitops::PullRequest;
+using sdk::gitops::PullRequestOptions;
 using sdk::gitops::PullRequestState;
 using Object = Poco::JSON::Object;
 
@@ -198,22 +199,27 @@ Result<void> GitHub::merge_now(const PullRequest& existing, const std::string& m
 
 // What is clean is merged at once; auto-merge can be scheduled only while something is in the way,
 // and where a merge queue is in force it puts the request into the queue.
-Result<void> GitHub::merge_when_allowed(const PullRequest& existing, const std::string& method) {
+Result<void> GitHub::merge_when_allowed(const PullRequest& existing,
+                                        const PullRequestOptions& options) {
     const std::string doing = "cannot merge automatically";
     const auto standing = standing_of(existing.node_id, doing);
     if (!standing) return Error(standing.error());
     if (standing->in_queue || standing->auto_merge) return {};
     const auto& allowed = standing->methods;
+    const bool any = options.merge_method.empty() && !allowed.empty();
+    const std::string method = any ? allowed.front() : options.merge_method;
     if (!standing->needs_queue &&
         std::find(allowed.begin(), allowed.end(), method) == allowed.end()) {
         return method_not_allowed(doing, method, allowed);
     }
     const std::string& state = standing->merge_state;
     const bool free = state == "CLEAN" || state == "HAS_HOOKS" || state == "UNSTABLE";
-    if (free && !standing->needs_queue) return merge_now(existing, method, doing);
+    if (free && !standing->needs_queue && !options.needs_rules)
+        return merge_now(existing, method, doing);
     if (!standing->auto_merge_allowed && !standing->needs_queue) {
         // Not worked out yet: it may be free.
-        if (state == "UNKNOWN" && merge_now(existing, method, doing)) return {};
+        if (state == "UNKNOWN" && !options.needs_rules && merge_now(existing, method, doing))
+            return {};
         return not_allowed_here(doing);
     }
     std::string upper = method;
@@ -224,6 +230,8 @@ Result<void> GitHub::merge_when_allowed(const PullRequest& existing, const std::
         "expectedHeadOid: $head}) { clientMutationId } }",
         {{"id", existing.node_id}, {"method", upper}, {"head", existing.head_sha}}, doing);
     if (scheduled) return {};
+    const bool without_rules = says(scheduled.error(), "protected branch rules not configured");
+    if (without_rules && options.needs_rules) return Error(scheduled.error());
     if (has_nothing_to_wait_for(scheduled.error())) return merge_now(existing, method, doing);
     if (says(scheduled.error(), "auto merge is not allowed")) return not_allowed_here(doing);
     return Error(scheduled.error());

@@ -95,7 +95,7 @@ Result<Names> GitHub::apply(const PullRequest& existing, const PullRequestOption
         draft = !ready;
     }
     if (options.auto_merge && !existing.auto_merge && !draft) {
-        if (auto done = merge_when_allowed(existing, options.merge_method); !done) {
+        if (auto done = merge_when_allowed(existing, options); !done) {
             warn(done.error(), warnings);
         }
     }

@@ -1,5 +1,8 @@
 # The manifest editor and the pull-request flow.
 target_sources(promotiond_gitops PRIVATE
+    ${CMAKE_CURRENT_LIST_DIR}/commit_lookup.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/feature.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/kustomization.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_image.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_marker.cpp

@@ -2,6 +2,7 @@
 add_library(promotiond_gitops STATIC
     git_address.cpp
     git_cache.cpp
+    git_checkout.cpp
     git_holding.cpp
     git_http.cpp
     git_library.cpp
@@ -13,6 +14,7 @@ add_library(promotiond_gitops STATIC
     git_transport.cpp
     git_waiting.cpp
     mirror.cpp
+    mirror_history.cpp
     mirror_push.cpp
     mirror_read.cpp
     mirror_state.cpp

@@ -228,6 +228,33 @@ Result<std::vector<TreeFile>> Mirror::files_holding(const ObjectId& commit, std:
     });
 }
 
+Result<std::vector<TreeFile>> Mirror::files_below(const ObjectId& commit,
+                                                  const std::string& directory,
+                                                  const std::vector<std::string>& suffixes) {
+    return state_->sound([&]() -> Result<std::vector<TreeFile>> {
+        auto root = state_->tree_of(commit);
+        if (!root) return root.error();
+        TreePtr tree;
+        EntryPtr entry;
+        if (git_call(tree, git_tree_lookup, root->repository, &root->id) != 0)
+            return state_->damage(ErrorKind::Transient, "cannot read the files of " + commit);
+        if (git_call(entry, git_tree_entry_bypath, tree.get(), directory.c_str()) != 0 ||
+            git_tree_entry_type(entry.get()) != GIT_OBJECT_TREE)
+            return Error{ErrorKind::NotFound, "there is no directory " + directory};
+        std::vector<TreeFile> found;
+        const std::function<bool(const TreeFile&)> take = [&](const TreeFile& file) {
+            found.push_back(file);
+            found.back().path.insert(0, directory + "/");
+            return true;
+        };
+        Listing listing(root->repository, state_->waiting(), suffixes, take);
+        const auto walked = listing.walk(*git_tree_entry_id(entry.get()));
+        if (walked) return found;
+        if (listing.unreadable()) state_->suspect_damage();
+        return walked.error();
+    });
+}
+
 Result<std::string> Mirror::read(const ObjectId& blob, std::size_t limit_bytes) {
     const auto id = to_oid(blob);
     if (!id) return Error{ErrorKind::Invalid, "not an object id: " + printable(blob, 80)};

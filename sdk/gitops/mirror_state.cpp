@@ -37,7 +37,14 @@ bool Mirror::State::open_current() {
     if (mirror_ && number == number_) return true;
     drop_scratch();
     number_ = number;
-    return git_call(mirror_, git_repository_open_bare, cache_.path_of(number).c_str()) == 0;
+    return git_call(mirror_, git_repository_open_bare, cache_.path_of(number).c_str()) == 0 &&
+           lend(mirror_.get());
+}
+
+bool Mirror::State::lend(git_repository* to) const {
+    OdbPtr objects;
+    return borrowed_.empty() || (git_call(objects, git_repository_odb, to) == 0 &&
+                                 git_odb_add_disk_alternate(objects.get(), borrowed_.c_str()) == 0);
 }
 
 Result<void> Mirror::State::open_or_make() {
@@ -53,6 +60,7 @@ Result<void> Mirror::State::open_or_make() {
 Result<void> Mirror::State::heal() {
     mirror_.reset();
     drop_scratch();
+    borrowed_.clear();
     {
         auto lock = FileLock::take(cache_.lock_path(), waiting_);
         if (!lock) return lock.error();
@@ -261,7 +269,7 @@ Result<git_repository*> Mirror::State::scratch() {
     const std::string borrowed = cache_.path_of(number_) + "/objects";
     if (git_call(scratch_, git_repository_init_ext, path.c_str(), &options) != 0 ||
         git_call(objects, git_repository_odb, scratch_.get()) != 0 ||
-        git_odb_add_disk_alternate(objects.get(), borrowed.c_str()) != 0) {
+        git_odb_add_disk_alternate(objects.get(), borrowed.c_str()) != 0 || !lend(scratch_.get())) {
         drop_scratch();
         return Error{ErrorKind::Internal, "cannot make a scratch repository: " + git_reason()};
     }

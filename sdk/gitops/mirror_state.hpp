@@ -44,6 +44,7 @@ public:
 
     [[nodiscard]] Result<ObjectId> fetch(const std::string& branch);
     [[nodiscard]] std::optional<ObjectId> recently_fetched(const std::string& branch);
+    [[nodiscard]] Result<void> borrow(const Checkout& checkout);
     // What the remote said last; connects if it has not been asked yet.
     [[nodiscard]] Result<const Advertised*> advertised();
     [[nodiscard]] Result<void> push(OutgoingBranch mine);
@@ -86,7 +87,8 @@ private:
     [[nodiscard]] Error no_such_branch(const std::string& branch) const;
     // Opens the copy that counts, if it is not open already. False: there is none to open.
     [[nodiscard]] bool open_current();
-    [[nodiscard]] Result<void> open_or_make();  // the lock must be held
+    [[nodiscard]] bool lend(git_repository* to) const;  // what is borrowed
+    [[nodiscard]] Result<void> open_or_make();          // the lock must be held
     [[nodiscard]] Result<void> heal();
     [[nodiscard]] bool readable(const git_oid& commit) const;
     void drop_scratch();
@@ -108,7 +110,8 @@ private:
     std::map<std::string, SteadyTime> asked_;  // when fetch of a branch was last called
     std::optional<Advertised> advertised_;
     RepositoryPtr mirror_;
-    int number_ = 0;  // of the open copy
+    int number_ = 0;        // of the open copy
+    std::string borrowed_;  // a directory of objects besides; empty = none
     RepositoryPtr scratch_;
     std::filesystem::path scratch_path_;
     bool damaged_ = false;

@@ -52,6 +52,10 @@ Result<git_oid> changed_tree(git_repository* repository, git_tree* tree,
         if (auto fault = path_fault(change.path)) return invalid_path(change.path, *fault);
         if (!paths.insert(change.path).second)
             return invalid_path(change.path, "it is given twice");
+        if (change.removed) {
+            updates.push_back({GIT_TREE_UPDATE_REMOVE, {}, GIT_FILEMODE_BLOB, change.path.c_str()});
+            continue;
+        }
         const auto mode = mode_for(tree, change.path);
         if (!mode) return mode.error();
         git_tree_update update{GIT_TREE_UPDATE_UPSERT, {}, *mode, change.path.c_str()};

@@ -247,8 +247,11 @@ function combinedStatus({answers, repository, sha}) {
   return ok(answers.combinedStatus(repository, sha));
 }
 
-function listStatuses({answers, repository, sha}) {
-  return ok(repository.statuses.filter((status) => status.sha === sha).reverse().map((status) => answers.status(repository, status)));
+function listStatuses({answers, repository, sha, request}) {
+  const size = Math.min(Number(request.query.get('per_page') ?? 30), 100);
+  const begin = (Number(request.query.get('page') ?? 1) - 1) * size;
+  const all = repository.statuses.filter((status) => status.sha === sha).reverse();
+  return ok(all.slice(begin, begin + size).map((status) => answers.status(repository, status)));
 }
 
 function listCheckRuns({answers, repository, sha}) {

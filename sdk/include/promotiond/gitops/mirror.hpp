@@ -16,6 +16,7 @@
 #ifndef PROMOTIOND_GITOPS_MIRROR_HPP
 #define PROMOTIOND_GITOPS_MIRROR_HPP
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,6 +27,7 @@
 #include "../result.hpp"
 #include "../secret.hpp"
 #include "../strategy.hpp"
+#include "checkout.hpp"
 
 namespace promotiond::sdk::inline v1::gitops {
 
@@ -57,6 +59,7 @@ struct TreeFile {
 struct FileChange {
     std::string path;
     std::string content;
+    bool removed = false;  // a file or a directory, which is there; then without content
 };
 
 struct CommitText {
@@ -76,6 +79,10 @@ public:
     Mirror& operator=(Mirror&&) noexcept;
     ~Mirror();
 
+    // Takes what a checkout of this repository has as fetched, without copying it: only what is
+    // newer comes over the network. The checkout must outlive this object. A shallow one lends
+    // nothing, since git's protocol wants whole histories.
+    [[nodiscard]] Result<void> borrow(const Checkout& checkout);
     // Brings the branch up to date and returns its head. A fetch that another call has begun since
     // this call began is good enough. NotFound: no such branch, with the remote's default branch in
     // the message. Unauthorized, Transient, Cancelled.
@@ -95,6 +102,10 @@ public:
     [[nodiscard]] Result<void> files(const ObjectId& commit,
                                      const std::vector<std::string>& suffixes,
                                      const std::function<bool(const TreeFile&)>& visit);
+    // Those below one directory, with their whole paths. NotFound: there is no such directory.
+    [[nodiscard]] Result<std::vector<TreeFile>> files_below(
+        const ObjectId& commit, const std::string& directory,
+        const std::vector<std::string>& suffixes);
     [[nodiscard]] Result<std::string> read(const ObjectId& blob, std::size_t limit_bytes);
     // Paths of files that hold the text, found quickly: per blob the answer is remembered in the
     // cache directory.
@@ -111,6 +122,9 @@ public:
     [[nodiscard]] Result<std::string> diff(const ObjectId& commit);
     // True if the two commits have the same tree.
     [[nodiscard]] Result<bool> same_tree(const ObjectId& a, const ObjectId& b);
+    // When the newest commit was made, among this one and its first parents, that changed the path.
+    [[nodiscard]] Result<std::chrono::sys_seconds> last_change(const ObjectId& commit,
+                                                               const std::string& path);
     // First parent, or none.
     [[nodiscard]] Result<std::optional<ObjectId>> parent(const ObjectId& commit);
 

@@ -62,7 +62,8 @@ struct PullRequestOptions {
     bool draft = false;       // opened as one
     bool mark_ready = false;  // a draft that is open already is made ready for review
     bool auto_merge = false;
-    std::string merge_method = "merge";  // merge, squash, rebase
+    bool needs_rules = false;  // auto_merge is refused where no rule of the base branch holds it
+    std::string merge_method = "merge";  // merge, squash, rebase; empty = the first allowed
 };
 
 struct PullRequestConfig {
