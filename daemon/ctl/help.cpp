@@ -29,12 +29,12 @@ Commands:
                                          strategy, only the daemon tells)
   plugins                                the strategies the daemon has loaded, and the refused ones
   version                                of this program and of the server
-
-In CI, without a daemon (as gitops-promotion; promotionctl COMMAND --help tells more):
-  new                                    propose a tag for the first environment
-  promote                                propose what was merged for the next environment
-  status                                 wait until the environment before runs well
-  feature, feature-stale                 show a feature in the first environment; remove old ones
+  new --group G --app A --tag T          in CI, as gitops-promotion: propose a tag for the first environment
+  promote                                in CI: propose what was merged for the next environment
+  status                                 in CI: wait until the environment before runs well
+  feature --feature F                    in CI: show a feature in the first environment
+  feature-stale --max-age D              in CI: remove features that have not changed for so long
+        --provider P --token T --token-file FILE --sourcedir DIR --api-url URL; COMMAND --help tells more
 
 PIPELINE is NAMESPACE/NAME, or NAME with --namespace.
 

@@ -107,7 +107,10 @@ std::string kustomization_of_copy(const FeatureWish& wish, const std::vector<std
     YamlTree root = YamlTree::mapping();
     root.set("apiVersion", YamlTree::of_text("kustomize.config.k8s.io/v1beta1"));
     root.set("kind", YamlTree::of_text("Kustomization"));
-    root.set("nameSuffix", YamlTree::of_text("-" + wish.feature));
+    YamlTree suffix = YamlTree::of_text("-" + wish.feature);
+    // As kustomize writes it; before a digit it would be a number.
+    suffix.quoted = wish.feature.front() < 'a' || wish.feature.front() > 'z';
+    root.set("nameSuffix", std::move(suffix));
     YamlTree labels = YamlTree::mapping();
     for (const auto& [key, value] : wish.labels)
         labels.set(key, YamlTree::of_text(value + "-" + wish.feature));

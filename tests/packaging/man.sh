@@ -27,12 +27,12 @@ same "promotiond's options" "$help" "$(words <"$source/packaging/completion/prom
 same "promotiond's options" "$help" "$(words <"$source/packaging/completion/promotiond.zsh")" --help promotiond.zsh
 
 help=$("$build/bin/promotionctl" --help | words)
-commands=$("$build/bin/promotionctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z]*\) .*/\1/p' | sort -u)
+commands=$("$build/bin/promotionctl" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p' | sort -u)
 [ -n "$commands" ] || fail "promotionctl --help: no commands found"
 same "promotionctl's options" "$help" "$(words <"$pages/promotionctl.1")" --help promotionctl.1
 same "promotionctl's options" "$help" "$(words <"$source/packaging/completion/promotionctl.zsh")" --help promotionctl.zsh
 same "promotionctl's options" "$help" "$(words <"$source/packaging/completion/promotionctl.bash")" --help promotionctl.bash
-documented=$(sed -n '/^.SH COMMANDS/,/^.SH OPTIONS/s/^\.BR\{0,1\} \([a-z][a-z]*\).*/\1/p' "$pages/promotionctl.1" | sort -u)
+documented=$(sed 's/\\-/-/g' "$pages/promotionctl.1" | sed -n '/^.SH COMMANDS/,/^.SH OPTIONS/s/^\.BR\{0,1\} \([a-z][a-z-]*\).*/\1/p' | sort -u)
 same "promotionctl's commands" "$commands" "$documented" --help promotionctl.1
 
 # Every setting of the documented configuration, by a rule of its own: what stands before the first colon of a line that is
