@@ -33,19 +33,28 @@ Result<PushQueue::Answer> PushQueue::join(OutgoingBranch mine, const Waiting& wa
     std::unique_lock lock(mutex_);
     const auto ticket = std::make_shared<Ticket>(Ticket{std::move(mine), Fate::Waiting, {}});
     waiting_.push_back(ticket);
+    const auto first = [&] { return !led_ && !waiting_.empty() && waiting_.front() == ticket; };
+    const auto leave = [&] {
+        std::erase(waiting_, ticket);
+        changed_.notify_all();  // another may be the first now
+    };
     while (true) {
         if (ticket->fate == Fate::Pushed) return Answer{Without::Pushed, {}, ticket->heads};
         if (ticket->fate == Fate::Alone) return Answer{};
-        if (!led_ && ticket->fate == Fate::Waiting) return Answer{{}, lead(ticket), {}};
+        if (first()) {
+            led_ = true;
+            waiting_.pop_front();
+            return Answer{{}, Turn(shared_from_this()), {}};
+        }
         if (auto stop = waiting.over()) {
-            std::erase(waiting_, ticket);
+            leave();
             return context(*stop, "waiting for another push to the same repository");
         }
         if (std::chrono::steady_clock::now() > patience) {
-            std::erase(waiting_, ticket);
+            leave();
             return Answer{};
         }
-        changed_.wait_for(lock, kLookAtCall, [&] { return !led_ || ticket->fate > Fate::Taken; });
+        changed_.wait_for(lock, kLookAtCall, [&] { return first() || ticket->fate > Fate::Taken; });
     }
 }
 
@@ -54,22 +63,16 @@ std::size_t PushQueue::waiting() {
     return waiting_.size();
 }
 
-PushQueue::Turn PushQueue::lead(const std::shared_ptr<Ticket>& mine) {
-    led_ = true;
-    Turn turn(shared_from_this());
-    std::erase(waiting_, mine);
-    while (!waiting_.empty() && turn.group_.size() + 1 < kMostAtOnce) {
-        turn.group_.push_back(waiting_.front());
-        turn.group_.back()->fate = Fate::Taken;
-        waiting_.pop_front();
-    }
-    return turn;
-}
-
-std::vector<OutgoingBranch> PushQueue::Turn::others() const {
+std::vector<OutgoingBranch> PushQueue::Turn::gather() {
+    const std::lock_guard lock(queue_->mutex_);
+    auto& waiting = queue_->waiting_;
     std::vector<OutgoingBranch> outgoing;
-    outgoing.reserve(group_.size());
-    for (const auto& ticket : group_) outgoing.push_back(ticket->outgoing);
+    while (!waiting.empty() && group_.size() + 1 < kMostAtOnce) {
+        group_.push_back(waiting.front());
+        group_.back()->fate = Fate::Taken;
+        outgoing.push_back(waiting.front()->outgoing);
+        waiting.pop_front();
+    }
     return outgoing;
 }
 

@@ -1,5 +1,5 @@
 // Pushes to one repository that are under way at the same time become one: while somebody pushes,
-// the others gather, and the next to push takes their branches along. Nobody waits for company, nor
+// the others wait, and the next to push takes their branches along. Nobody waits for company, nor
 // for long when a push hangs.
 //
 // An optimisation only. A group says of each branch that it is there, or nothing: then its owner
@@ -36,7 +36,7 @@ class PushQueue : public std::enable_shared_from_this<PushQueue> {
     struct Ticket;
 
 public:
-    // Held while pushing: others gather until it is given back.
+    // Held while pushing: others wait until they are taken along or it is given back.
     class Turn {
     public:
         explicit Turn(std::shared_ptr<PushQueue> queue) : queue_(std::move(queue)) {}
@@ -44,10 +44,10 @@ public:
         Turn& operator=(Turn&&) = delete;
         ~Turn();
 
-        // Whose branches may be taken along, without one's own.
-        [[nodiscard]] std::vector<OutgoingBranch> others() const;
-        // The remote has the branch of others()[i], and had `heads` just before. Those that are
-        // never named are left alone.
+        // Takes along who waits by now, and returns their branches; once. The later, the more.
+        [[nodiscard]] std::vector<OutgoingBranch> gather();
+        // The remote has branch i of those, and had `heads` just before. Those that are never named
+        // are left alone.
         void pushed(std::size_t i, std::shared_ptr<const RemoteHeads> heads);
 
     private:
@@ -79,8 +79,6 @@ private:
         Fate fate = Fate::Waiting;
         std::shared_ptr<const RemoteHeads> heads;
     };
-    [[nodiscard]] Turn lead(const std::shared_ptr<Ticket>& mine);
-
     std::mutex mutex_;
     std::condition_variable changed_;
     bool led_ = false;

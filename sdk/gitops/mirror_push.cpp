@@ -52,38 +52,44 @@ Result<void> Mirror::State::push(OutgoingBranch mine) {
         note_push(mine, *answer->heads);
         return {};
     }
-    if (push_group(mine, *answer->turn)) return {};
+    if (auto done = push_leading(mine, *answer->turn)) return *std::move(done);
+    answer->turn.reset();  // who was taken along need not wait for what is now done alone
     return push_alone(mine);
 }
 
 Result<void> Mirror::State::push_alone(const OutgoingBranch& mine) {
-    if (!refer(scratch_.get(), kOutgoing, mine.commit))
-        return damage(ErrorKind::NotFound, "no commit " + mine.commit + " to push");
     GitRemote remote(transport_, scratch_.get(), url_);
     if (auto connected = remote.connect(GIT_DIRECTION_PUSH); !connected) return connected;
     const auto there = remote.advertised();
     if (!there) return there.error();
-    const auto state = standing(*there, mine);
+    return push_alone(remote, *there, mine);
+}
+
+Result<void> Mirror::State::push_alone(GitRemote& remote, const Advertised& there,
+                                       const OutgoingBranch& mine) {
+    const auto state = standing(there, mine);
     if (state == Standing::Moved || state == Standing::BaseMoved) {
         // What was fetched before does not know of it.
         opened_ = std::chrono::steady_clock::now();
         return state == Standing::Moved
-                   ? moved(*there, mine.branch, mine.expected)
-                   : moved(*there, mine.based_on->branch, mine.based_on->commit);
+                   ? moved(there, mine.branch, mine.expected)
+                   : moved(there, mine.based_on->branch, mine.based_on->commit);
     }
     if (state == Standing::InTheWay) {
         const auto other =
-            std::find_if(there->heads.begin(), there->heads.end(),
+            std::find_if(there.heads.begin(), there.heads.end(),
                          [&](const auto& head) { return in_the_way(head.first, mine.branch); });
         return Error{ErrorKind::Invalid, "branch " + mine.branch +
                                              " cannot be made beside branch " + other->first +
                                              " of " + address_.display()};
     }
     if (state == Standing::Free) {
+        if (!refer(scratch_.get(), kOutgoing, mine.commit))
+            return damage(ErrorKind::NotFound, "no commit " + mine.commit + " to push");
         // Whatever was said before, the remote may have changed: ask again when it matters.
         if (auto done = remote.upload(kOutgoing, mine.branch); !done) return done;
     }
-    note_push(mine, there->heads);
+    note_push(mine, there.heads);
     return {};
 }
 
@@ -95,36 +101,45 @@ Error Mirror::State::moved(const Advertised& there, const std::string& branch,
                                      ": somebody else has changed it"};
 }
 
-// True if one's own branch is there now. Whatever fails is not said here: who is left pushes alone.
-bool Mirror::State::push_group(const OutgoingBranch& mine, PushQueue::Turn& turn) {
-    auto all = turn.others();
-    if (all.empty()) return false;
-    all.push_back(mine);
+// Who has come while we connected is taken along. None: one's own branch is not there, and is to be
+// pushed alone on a connection of its own.
+std::optional<Result<void>> Mirror::State::push_leading(const OutgoingBranch& mine,
+                                                        PushQueue::Turn& turn) {
     // A handle of its own: it sees the others' scratch repositories, which go when they are done.
     RepositoryPtr view;
     OdbPtr objects;
-    if (git_call(view, git_repository_open_bare, scratch_path_.c_str()) != 0 ||
-        git_call(objects, git_repository_odb, view.get()) != 0)
-        return false;
     const std::string mirror = cache_.path_of(number_) + "/objects";
-    if (git_odb_add_disk_alternate(objects.get(), mirror.c_str()) != 0) return false;
-    for (const auto& each : all)
-        if (&each != &all.back() &&
-            git_odb_add_disk_alternate(objects.get(), each.objects.c_str()) != 0)
-            return false;
+    if (git_call(view, git_repository_open_bare, scratch_path_.c_str()) != 0 ||
+        git_call(objects, git_repository_odb, view.get()) != 0 ||
+        git_odb_add_disk_alternate(objects.get(), mirror.c_str()) != 0)
+        return {};
     GitRemote remote(transport_, view.get(), url_);
-    if (!remote.connect(GIT_DIRECTION_PUSH)) return false;
+    if (auto connected = remote.connect(GIT_DIRECTION_PUSH); !connected) return connected;
     const auto there = remote.advertised();
-    if (!there) return false;
+    if (!there) return there.error();
+    auto all = turn.gather();
+    if (all.empty()) return push_alone(remote, *there, mine);
+    // Who is gone by now has no objects: that branch is left out when it is to be referred to.
+    for (const auto& each : all)
+        (void)git_odb_add_disk_alternate(objects.get(), each.objects.c_str());
+    all.push_back(mine);
+    if (push_group(remote, view.get(), *there, all, turn)) return Result<void>();
+    return {};
+}
+
+// Of the turn's branches and one's own, which is the last. True if one's own is there now. Whatever
+// fails is not said here: who is left pushes alone.
+bool Mirror::State::push_group(GitRemote& remote, git_repository* view, const Advertised& there,
+                               const std::vector<OutgoingBranch>& all, PushQueue::Turn& turn) {
     std::vector<bool> pushed(all.size());
     std::vector<std::pair<std::string, std::string>> pairs;
     std::map<std::string, std::size_t>
         uploads;  // by branch: two of one branch are not our business
     for (std::size_t i = 0; i < all.size(); ++i) {
-        const auto state = standing(*there, all[i]);
+        const auto state = standing(there, all[i]);
         const std::string name = kOutgoing + "-" + std::to_string(i);
         if (state == Standing::There) pushed[i] = true;
-        else if (state == Standing::Free && refer(view.get(), name, all[i].commit) &&
+        else if (state == Standing::Free && refer(view, name, all[i].commit) &&
                  uploads.emplace(all[i].branch, i).second)
             pairs.emplace_back(name, all[i].branch);
     }
@@ -135,11 +150,11 @@ bool Mirror::State::push_group(const OutgoingBranch& mine, PushQueue::Turn& turn
             if (const auto one = uploads.find(branch); one != uploads.end())
                 pushed[one->second] = true;
     }
-    const auto heads = std::make_shared<const RemoteHeads>(there->heads);
+    const auto heads = std::make_shared<const RemoteHeads>(there.heads);
     for (std::size_t i = 0; i + 1 < all.size(); ++i)
         if (pushed[i]) turn.pushed(i, heads);
     if (!pushed.back()) return false;
-    note_push(mine, *heads);
+    note_push(all.back(), *heads);
     return true;
 }
 

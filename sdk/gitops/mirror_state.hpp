@@ -94,7 +94,12 @@ private:
     void drop_scratch();
     // mirror_push.cpp
     [[nodiscard]] Result<void> push_alone(const OutgoingBranch& mine);
-    [[nodiscard]] bool push_group(const OutgoingBranch& mine, PushQueue::Turn& turn);
+    [[nodiscard]] Result<void> push_alone(GitRemote& remote, const Advertised& there,
+                                          const OutgoingBranch& mine);
+    [[nodiscard]] std::optional<Result<void>> push_leading(const OutgoingBranch& mine,
+                                                           PushQueue::Turn& turn);
+    [[nodiscard]] bool push_group(GitRemote& remote, git_repository* view, const Advertised& there,
+                                  const std::vector<OutgoingBranch>& all, PushQueue::Turn& turn);
     [[nodiscard]] Error moved(const Advertised& there, const std::string& branch,
                               const std::optional<ObjectId>& expected) const;
     void note_push(const OutgoingBranch& mine, const RemoteHeads& before);

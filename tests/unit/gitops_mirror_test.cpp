@@ -3,7 +3,6 @@
 
 #include "catch.hpp"
 #include "gitops_mirror_fixture.hpp"
-#include "sdk/gitops/git_push_queue.hpp"
 
 using namespace promotiond::gitops_test;
 
@@ -212,43 +211,6 @@ TEST_CASE("mirror: many threads fetch, commit and push through one cache") {
     for (const auto& fault : faults) CHECK(fault.empty());
     CHECK(done == 8);
     CHECK(site.git("branch --list 'p-*' | wc -l") == "8");
-}
-
-TEST_CASE("mirror: pushes that wait for another become one, and each says what became of it") {
-    Site site;
-    site.change("b", "b");
-    REQUIRE(site.git("branch p-3 main~1").empty());  // not what its pusher expects
-    const auto posts = [&] {
-        const auto requests = site.server().requests();
-        return std::count_if(requests.begin(), requests.end(), [](const auto& request) {
-            return request.find("POST") == 0 && request.find("receive-pack") != std::string::npos;
-        });
-    };
-    std::vector<std::string> faults(4);
-    {
-        std::vector<std::jthread> threads;
-        TestCall first(site.cache());
-        const auto queue = PushQueue::of(push_queue_key(site.cache(), site.credentials()));
-        auto turn = must(queue->join({}, Waiting(first.call()))).turn;
-        REQUIRE(turn);
-        for (std::size_t i = 0; i < faults.size(); ++i)
-            threads.emplace_back([&, i] {
-                TestCall call(site.cache());
-                auto mirror = must(site.open(call));
-                const auto base = must(mirror.fetch("main"));
-                const auto commit =
-                    must(mirror.commit(base, {{"docs/readme.md", std::to_string(i)}}, kText));
-                const auto done = mirror.push(commit, "p-" + std::to_string(i), std::nullopt);
-                if (!done) faults[i] = done.error().message;
-            });
-        while (queue->waiting() < faults.size()) std::this_thread::yield();
-        CHECK(posts() == 0);
-    }
-    CHECK(faults[0] + faults[1] + faults[2] == "");
-    CHECK_THAT(faults[3], Catch::Contains("somebody else has changed it"));
-    for (const char* i : {"0", "1", "2"})
-        CHECK(site.git(std::string("show p-") + i + ":docs/readme.md") == i);
-    CHECK(posts() == 1);
 }
 
 TEST_CASE("mirror: what is based on a branch that has moved is not sent") {
