@@ -28,11 +28,36 @@ std::shared_ptr<PushQueue> PushQueue::of(const std::string& key) {
     return found;
 }
 
-Result<PushQueue::Answer> PushQueue::join(OutgoingBranch mine, const Waiting& waiting) {
+PushQueue::Coming::Coming(std::shared_ptr<PushQueue> queue) : queue_(std::move(queue)) {
+    const std::lock_guard lock(queue_->mutex_);
+    ++queue_->coming_;
+}
+
+PushQueue::Coming& PushQueue::Coming::operator=(Coming&& other) noexcept {
+    std::swap(queue_, other.queue_);
+    return *this;
+}
+
+PushQueue::Coming::~Coming() {
+    if (!queue_) return;  // moved away
+    {
+        const std::lock_guard lock(queue_->mutex_);
+        --queue_->coming_;
+    }
+    queue_->changed_.notify_all();
+}
+
+Result<PushQueue::Answer> PushQueue::join(OutgoingBranch mine, const Waiting& waiting,
+                                          Coming coming) {
     const auto patience = std::chrono::steady_clock::now() + kPatience;
     std::unique_lock lock(mutex_);
     const auto ticket = std::make_shared<Ticket>(Ticket{std::move(mine), Fate::Waiting, {}});
     waiting_.push_back(ticket);
+    if (coming.queue_) {  // this very queue, which is locked
+        --coming_;
+        coming.queue_.reset();
+        changed_.notify_all();
+    }
     const auto first = [&] { return !led_ && !waiting_.empty() && waiting_.front() == ticket; };
     const auto leave = [&] {
         std::erase(waiting_, ticket);
@@ -63,9 +88,12 @@ std::size_t PushQueue::waiting() {
     return waiting_.size();
 }
 
-std::vector<OutgoingBranch> PushQueue::Turn::gather() {
-    const std::lock_guard lock(queue_->mutex_);
+std::vector<OutgoingBranch> PushQueue::Turn::gather(std::chrono::milliseconds patience) {
+    std::unique_lock lock(queue_->mutex_);
     auto& waiting = queue_->waiting_;
+    queue_->changed_.wait_for(lock, patience, [&] {
+        return queue_->coming_ == 0 || group_.size() + waiting.size() + 1 >= kMostAtOnce;
+    });
     std::vector<OutgoingBranch> outgoing;
     while (!waiting.empty() && group_.size() + 1 < kMostAtOnce) {
         group_.push_back(waiting.front());

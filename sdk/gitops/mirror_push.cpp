@@ -45,7 +45,7 @@ Result<void> Mirror::State::push(OutgoingBranch mine) {
     if (!repository) return repository.error();
     mine.objects = scratch_path_ / "objects";
     const auto queue = PushQueue::of(push_queue_key(cache_.directory(), credentials_));
-    auto answer = queue->join(mine, waiting_);
+    auto answer = queue->join(mine, waiting_, std::move(coming_));
     if (!answer) return answer.error();
     if (!answer->turn) {
         if (answer->without == PushQueue::Without::Alone) return push_alone(mine);
@@ -55,6 +55,11 @@ Result<void> Mirror::State::push(OutgoingBranch mine) {
     if (auto done = push_leading(mine, *answer->turn)) return *std::move(done);
     answer->turn.reset();  // who was taken along need not wait for what is now done alone
     return push_alone(mine);
+}
+
+// Whoever reads a branch is likely to build on it.
+void Mirror::State::expect_push() {
+    coming_ = PushQueue::Coming(PushQueue::of(push_queue_key(cache_.directory(), credentials_)));
 }
 
 Result<void> Mirror::State::push_alone(const OutgoingBranch& mine) {

@@ -88,6 +88,7 @@ bool Mirror::State::readable(const git_oid& commit) const {
 }
 
 Result<ObjectId> Mirror::State::fetch(const std::string& branch) {
+    expect_push();
     const auto now = std::chrono::steady_clock::now();
     const auto known = asked_.find(branch);
     // The first time, what others fetched since this call began is new enough; whoever asks again
@@ -130,6 +131,7 @@ std::optional<Result<ObjectId>> Mirror::State::shared_fetch(const std::string& b
 }
 
 std::optional<ObjectId> Mirror::State::recently_fetched(const std::string& branch) {
+    expect_push();
     const auto shared = shared_fetch(branch, std::chrono::steady_clock::now() - kRecent);
     if (shared && *shared) return **shared;
     if (shared) advertised_.reset();  // it may have been made since

@@ -100,6 +100,7 @@ private:
                                                            PushQueue::Turn& turn);
     [[nodiscard]] bool push_group(GitRemote& remote, git_repository* view, const Advertised& there,
                                   const std::vector<OutgoingBranch>& all, PushQueue::Turn& turn);
+    void expect_push();
     [[nodiscard]] Error moved(const Advertised& there, const std::string& branch,
                               const std::optional<ObjectId>& expected) const;
     void note_push(const OutgoingBranch& mine, const RemoteHeads& before);
@@ -119,6 +120,7 @@ private:
     std::string borrowed_;  // a directory of objects besides; empty = none
     RepositoryPtr scratch_;
     std::filesystem::path scratch_path_;
+    PushQueue::Coming coming_;
     bool damaged_ = false;
     bool committed_ = false;  // the scratch repository holds what cannot be had again
 };

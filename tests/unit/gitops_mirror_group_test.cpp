@@ -109,6 +109,23 @@ TEST_CASE("mirror: who comes to push while another connects is taken along") {
     CHECK(without == PushQueue::Without::Pushed);
 }
 
+TEST_CASE("mirror: who leads a push waits for those who are about to come") {
+    Site site;
+    TestCall first(site.cache());
+    TestCall second(site.cache());
+    const auto queue = PushQueue::of("a repository");
+    auto turn = must(queue->join({.branch = "a"}, Waiting(first.call()))).turn;
+    REQUIRE(turn);
+    PushQueue::Coming expected(queue);
+    PushQueue::Coming thinks_better_of_it(queue);
+    std::jthread other([&] {
+        (void)must(queue->join({.branch = "b"}, Waiting(second.call()), std::move(expected)));
+    });
+    std::jthread stays_away([&] { thinks_better_of_it = PushQueue::Coming(); });
+    CHECK(turn->gather(std::chrono::minutes{10}).size() == 1);
+    turn.reset();
+}
+
 TEST_CASE("mirror: who is cancelled while waiting for a push is not pushed and holds up nobody") {
     Site site;
     std::deque<Pusher> pushers;
@@ -137,7 +154,7 @@ TEST_CASE("mirror: who is taken along and gone before the push harms no other") 
     Pusher other(site, 1);
     TestCall gone(site.cache());
     const auto queue = queue_of(site);
-    auto answer = PushQueue::Answer{PushQueue::Without::Pushed, {}, {}};
+    auto without = PushQueue::Without::Pushed;
     std::jthread going;
     {
         TestCall first(site.cache());
@@ -148,7 +165,7 @@ TEST_CASE("mirror: who is taken along and gone before the push harms no other") 
         going = std::jthread([&] {
             OutgoingBranch branch{.commit = std::string(40, '1'), .branch = "p-gone"};
             branch.objects = (site.path() / "removed").native();
-            answer = must(queue->join(std::move(branch), Waiting(gone.call())));
+            without = must(queue->join(std::move(branch), Waiting(gone.call()))).without;
         });
         until_waiting(*queue, 2);
         other.begin();
@@ -157,7 +174,7 @@ TEST_CASE("mirror: who is taken along and gone before the push harms no other") 
     CHECK(leader.fault().message.empty());
     CHECK(other.fault().message.empty());
     going.join();
-    CHECK(answer.without == PushQueue::Without::Alone);
+    CHECK(without == PushQueue::Without::Alone);
     CHECK(content_of(site, 0) == "0");
     CHECK(content_of(site, 1) == "1");
     CHECK(site.git("branch --list p-gone").empty());
