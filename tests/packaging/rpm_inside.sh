@@ -28,6 +28,18 @@ receiver
 [ "$(event 6.0.1)" = 202 ] || fail "$(cat /root/answer)"
 soon in_phase "$(place)" Succeeded
 
+promise "a reload is taken; one of a file with a mistake fails and changes nothing"
+before=$(property MainPID)
+systemctl reload promotiond || fail "the reload failed"
+cp /etc/promotiond/promotiond.yaml /root/good.yaml
+echo 'srever: {}' >>/etc/promotiond/promotiond.yaml
+! systemctl reload promotiond 2>/dev/null || fail "the reload did not fail"
+expect MainPID "$before"
+cp /root/good.yaml /etc/promotiond/promotiond.yaml
+
+promise "the socket is there, and not enabled by itself"
+[ "$(systemctl is-enabled promotiond.socket)" = disabled ] || fail "the socket is $(systemctl is-enabled promotiond.socket)"
+
 promise "an upgrade starts the daemon anew and keeps what was edited"
 cp /etc/promotiond/promotiond.yaml /root/edited.yaml
 before=$(property MainPID)
