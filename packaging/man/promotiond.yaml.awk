@@ -19,6 +19,7 @@ function flush(    i) {
 BEGIN {
     print ".\\\" Made from config/promotiond.yaml."
     print ".TH promotiond.yaml 5 2026-11-21 promotiond \"File formats\""
+    print ".ad l" # ragged: addresses and flow lists leave lines that cannot be adjusted
     print ".SH NAME\npromotiond.yaml \\- configuration of promotiond"
     print ".SH SYNOPSIS\n.I /etc/promotiond/promotiond.yaml\n.SH DESCRIPTION"
     first = 1
