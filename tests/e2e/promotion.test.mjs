@@ -186,7 +186,7 @@ test('e2e: what a pull request waits for is told by name, and changes as checks 
   await until('the check that nobody has begun', async () => /waits for check deploy:/.test(await summaryOf(id)));
   await world.forge.do('check-run', {repository: kRepository, branch: kQaBranch, name: 'deploy', conclusion: 'failure'});
   await until('the check that failed', async () => /waits for check deploy \(failure\)/.test(await summaryOf(id)));
-  assert.match(JSON.stringify(await world.daemon.get('/api/v1/pipelines/flux-system/podinfo/why')), /waits for check deploy \(failure\)/);
+  assert.match(JSON.stringify(await world.daemon.get('/pipelines/flux-system/podinfo/why')), /waits for check deploy \(failure\)/);
   await world.forge.do('check-run', {repository: kRepository, branch: kQaBranch, name: 'deploy', conclusion: 'neutral'});
   await until('nothing in the way', async () => /#1 can be merged/.test(await summaryOf(id)));
   await world.invariants();
@@ -205,7 +205,7 @@ test('e2e: auto-merge is switched off before a revision is pushed that needs a p
   await world.forge.do('clear-requests');
   const id = await world.deliver('1.0.2');
   await world.daemon.inPhase(id, 'Pending');
-  const asked = (await world.forge.see('requests', {method: 'POST'})).map(({path: target, body}) => (/disablePullRequest/.test(body) ? 'off' : target));
+  const asked = (await world.forge.see('requests', {method: 'POST'})).map(({path: target, body}) => (/disablePullRequest/.test(JSON.stringify(body)) ? 'off' : target));
   assert.ok(asked.indexOf('off') >= 0 && asked.indexOf('off') < asked.findIndex((each) => /git-receive-pack/.test(each)), asked.join(' '));
   await world.forge.do('status', {repository: kRepository, branch: kQaBranch, context: 'ci', state: 'success'});
   assert.equal((await first()).state, 'open', 'nobody merges it but a person');
