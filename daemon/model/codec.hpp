@@ -24,8 +24,9 @@ struct PipelineFile {
     bool empty = false;  // no document at all
 };
 
-// Every `kind: Pipeline` document of a file. Invalid for the first thing that is wrong in any of
-// them, or in one that looks like a misspelt one; the message begins with "file:line:column: ".
+// Every `kind: Pipeline` document of a file. Invalid for what is wrong in any of them, or in one
+// that looks like a misspelt one; each line of the message is one mistake and begins with
+// "file:line:column: ".
 // Takes the design documents' spelling of spec.promotion and every shipped one.
 [[nodiscard]] Result<PipelineFile> pipelines_from_yaml(std::string_view text,
                                                        const std::string& file);

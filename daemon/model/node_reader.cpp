@@ -8,6 +8,8 @@ namespace promotiond::model {
 
 namespace {
 
+constexpr std::size_t kMostMistakes = 50;
+
 bool lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
 bool is_label(std::string_view text) {
@@ -71,7 +73,10 @@ std::optional<std::string> complaint_about(std::string_view name, NameRule rule)
 }
 
 void NodeReader::fail(const Position& where, const std::string& path, const std::string& message) {
-    if (!error_) error_ = yaml_error(where, path.empty() ? message : path + ": " + message);
+    if (places_.size() >= kMostMistakes) return;
+    if (!places_.emplace(where.line, where.column).second) return;
+    text_ += (text_.empty() ? "" : "\n") +
+             yaml_error(where, path.empty() ? message : path + ": " + message).message;
 }
 
 const YamlNode* NodeReader::present(const YamlNode& mapping, std::string_view key) {
@@ -108,7 +113,6 @@ void NodeReader::only(const YamlNode& mapping, const std::string& path,
         fail(mapping.key_positions[i], path + shown(key),
              near ? "unknown key; did you mean \"" + *near + "\"?"
                   : "unknown key; known here: " + list_of(known));
-        return;
     }
 }
 

@@ -1,13 +1,15 @@
-// Reading typed values out of a YamlNode. The first thing that is wrong is kept, with its path and
-// position, and everything after it reads as empty, so that readers need not check at every step.
+// Reading typed values out of a YamlNode. What is wrong is kept, with its path and position, and
+// reads as empty, so that readers need not check at every step.
 //
 // Not thread-safe: one reader a document.
 #pragma once
 
 #include <initializer_list>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/yaml_document.hpp"
@@ -27,10 +29,13 @@ enum class NameRule {
 
 class NodeReader {
 public:
-    [[nodiscard]] bool failed() const { return error_.has_value(); }
-    [[nodiscard]] Error take_error() { return std::move(*error_); }
+    [[nodiscard]] bool failed() const { return mistakes() > 0; }
+    [[nodiscard]] std::size_t mistakes() const { return places_.size(); }
+    // Invalid, with a line for each mistake; only if failed().
+    [[nodiscard]] Error take_error() { return {ErrorKind::Invalid, std::move(text_)}; }
 
-    // "<path>: <message>" at the position; only the first is kept.
+    // "<path>: <message>" at the position. Of one position only the first is kept, since what comes
+    // after it follows from it; so JSON, which has no positions, tells one mistake.
     void fail(const Position& where, const std::string& path, const std::string& message);
 
     // The member, or null if it is missing or null.
@@ -39,7 +44,7 @@ public:
     const YamlNode* required(const YamlNode& mapping, std::string_view key,
                              const std::string& path);
     bool is_mapping(const YamlNode& node, const std::string& path);
-    // Errors for keys that are not known, with the nearest name.
+    // Errors for all keys that are not known, with the nearest name.
     void only(const YamlNode& mapping, const std::string& path,
               const std::vector<std::string>& known);
 
@@ -57,7 +62,8 @@ public:
                                            const std::string& path);
 
 private:
-    std::optional<Error> error_;
+    std::string text_;
+    std::set<std::pair<int, int>> places_;  // line and column
 };
 
 }  // namespace promotiond::model

@@ -47,15 +47,17 @@ std::vector<Target> read_targets(NodeReader& reader, const YamlNode& environment
         return targets;
     }
     std::set<std::string> seen;
-    for (std::size_t i = 0; i < node->items.size() && !reader.failed(); ++i) {
+    for (std::size_t i = 0; i < node->items.size(); ++i) {
         const YamlNode& item = node->items[i];
         const std::string here = path + "targets[" + std::to_string(i) + "]";
-        if (!reader.is_mapping(item, here)) break;
+        const std::size_t before = reader.mistakes();
+        if (!reader.is_mapping(item, here)) continue;
         reader.only(item, here + ".", {"namespace", "clusterRef"});
         Target target;
         target.ns = reader.required_text(item, "namespace", here + ".", NameRule::Label);
         target.cluster = read_cluster(reader, item, here + ".");
-        if (!seen.insert(target.text()).second) {
+        const bool readable = reader.mistakes() == before;
+        if (readable && !seen.insert(target.text()).second) {
             reader.fail(item.where, here,
                         "target " + target.text() + " is in this environment twice; remove one");
         }
@@ -111,10 +113,11 @@ void read_environments(NodeReader& reader, const YamlNode& spec, Pipeline& pipel
     if (node->kind != YamlNode::Kind::Sequence) {
         return reader.fail(node->where, "spec.environments", "must be a list");
     }
-    for (std::size_t i = 0; i < node->items.size() && !reader.failed(); ++i) {
+    for (std::size_t i = 0; i < node->items.size(); ++i) {
         const std::string path = "spec.environments[" + std::to_string(i) + "]";
         Environment environment = read_environment(reader, node->items[i], path);
-        if (pipeline.index_of(environment.name) != Pipeline::npos) {
+        const bool named = !environment.name.empty();
+        if (named && pipeline.index_of(environment.name) != Pipeline::npos) {
             reader.fail(node->items[i].where, path + ".name",
                         "environment \"" + environment.name + "\" is here twice; rename one");
         }
@@ -213,6 +216,10 @@ Result<PipelineFile> pipelines_from_yaml(std::string_view text, const std::strin
     if (!documents) return std::move(documents).error();
     PipelineFile read;
     read.empty = documents->empty();
+    std::string mistakes;
+    const auto wrong = [&mistakes](const Error& error) {
+        mistakes += (mistakes.empty() ? "" : "\n") + error.message;
+    };
     for (const YamlNode& document : *documents) {
         if (const auto kind = foreign_kind(document); !kind.empty()) {
             read.foreign.push_back(
@@ -224,18 +231,23 @@ Result<PipelineFile> pipelines_from_yaml(std::string_view text, const std::strin
             continue;
         }
         auto pipeline = read_pipeline(document);
-        if (!pipeline) return std::move(pipeline).error();
+        if (!pipeline) {
+            wrong(pipeline.error());
+            continue;
+        }
         const auto same =
             std::find_if(read.pipelines.begin(), read.pipelines.end(),
                          [&pipeline](const Pipeline& other) { return other.id == pipeline->id; });
         if (same != read.pipelines.end()) {
-            return yaml_error(document.where, "Pipeline " + pipeline->id.text() +
-                                                  " is in this file already, at line " +
-                                                  std::to_string(same->where.line) +
-                                                  "; remove one");
+            wrong(yaml_error(document.where, "Pipeline " + pipeline->id.text() +
+                                                 " is in this file already, at line " +
+                                                 std::to_string(same->where.line) +
+                                                 "; remove one"));
+            continue;
         }
         read.pipelines.push_back(std::move(*pipeline));
     }
+    if (!mistakes.empty()) return Error{ErrorKind::Invalid, std::move(mistakes)};
     return read;
 }
 

@@ -132,8 +132,12 @@ void read_strategies(NodeReader& reader, const YamlNode& mapping, const std::str
                         "a second strategy beside " + found_at + "; keep exactly one");
             return;
         }
+        const std::size_t before = reader.mistakes();
+        StrategyCall call = read_call(reader, key, mapping.key_positions[i], value, path);
+        // A mistyped setting is not the strategy that stands beside it.
+        if (reader.mistakes() > before) continue;
         found_at = path + shown(key);
-        policy.strategy = read_call(reader, key, mapping.key_positions[i], value, path);
+        policy.strategy = std::move(call);
     }
 }
 

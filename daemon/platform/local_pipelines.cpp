@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <map>
+#include <sstream>
 #include <thread>
 
 #include "base/log.hpp"
@@ -112,7 +113,9 @@ private:
         known.text = std::move(file.bytes);
         known.problems.clear();
         if (!read) {
-            known.problems.push_back(problem_of(path, read.error().message));
+            std::istringstream mistakes(read.error().message);
+            for (std::string line; std::getline(mistakes, line);)
+                known.problems.push_back(problem_of(path, line));
             return;
         }
         // Whoever rewrites a file in place leaves it empty for a moment.

@@ -2,6 +2,8 @@
 // do.
 #include <fstream>
 #include <iterator>
+#include <set>
+#include <sstream>
 
 #include "catch.hpp"
 #include "model/codec.hpp"
@@ -39,9 +41,26 @@ Pipeline read(const std::string& text) {
     return std::move(pipelines->pipelines.front());
 }
 
-std::string error_of(const std::string& text) {
+std::string errors_of(const std::string& text) {
     const auto pipelines = pipelines_from_yaml(text, "f.yaml");
     return pipelines ? "no error" : pipelines.error().message;
+}
+
+// The first one.
+std::string error_of(const std::string& text) {
+    const std::string all = errors_of(text);
+    return all.substr(0, all.find('\n'));
+}
+
+// "line:column" of each.
+std::set<std::string> places_of(const std::string& text) {
+    std::set<std::string> places;
+    std::istringstream lines(errors_of(text));
+    for (std::string line; std::getline(lines, line);) {
+        const auto place = line.substr(line.find(':') + 1);
+        CHECK(places.insert(place.substr(0, place.find(": "))).second);
+    }
+    return places;
 }
 
 bool begins_with(const std::string& text, const std::string& start) {
@@ -225,6 +244,18 @@ TEST_CASE("pipeline: an unknown key is an error at its place, with the nearest n
           "f.yaml:6:34: spec.promotion.strategy.manual: does not belong here; put it one level up, "
           "beside "
           "\"strategy\"");
+}
+
+TEST_CASE("pipeline: all mistakes of a file are told at once, each of them once") {
+    const std::string policy = with_promotion(
+        "  promotion: {manaul: true, pullRequest: {url: [u], secretRef: A_b}, per: all}\n"
+        "  colour: red\n");
+    CHECK(places_of(policy) == std::set<std::string>{"6:15", "6:48", "6:64", "6:75", "7:3"});
+    const std::string environments = with_environments(
+        "  environments: [{name: a b, targets: [{namespace: X_}, {namespace: X_}], when: 3},\n"
+        "    {name: b, targets: 5}]\n");
+    CHECK(places_of(environments + "---\nkind: Pipeline\n") ==
+          std::set<std::string>{"6:25", "6:52", "6:69", "6:81", "7:24", "9:1"});
 }
 
 TEST_CASE("pipeline: what is missing, empty or of the wrong kind is named with its path") {
