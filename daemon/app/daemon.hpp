@@ -41,8 +41,9 @@ public:
     // The old configuration stays in force if the new one is wrong.
     [[nodiscard]] Result<void> reload(const Config& fresh);
 
-    // False if the engine, the journal under it or an HTTP loop hangs: what the service manager's
-    // watchdog is for. To be asked again and again: each asks for a sign of life by the next.
+    // False if the engine, the journal under it, a lane or an HTTP loop hangs: what the service
+    // manager's watchdog is for. To be asked again and again: each asks for a sign of life by the
+    // next.
     [[nodiscard]] bool moves();
     [[nodiscard]] std::string listen_address() const;
 

@@ -13,6 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStuckTurn{30'000};
+constexpr milliseconds kStuckCall{60'000};  // beyond its deadlines
 // No sleep is longer while something is owed: the age of the oldest promotion is told anew.
 constexpr milliseconds kLookAround{60'000};
 constexpr std::size_t kSweptAtOnce = 200;
@@ -106,8 +107,17 @@ std::optional<SteadyTime> Engine::State::next_wake() const {
     return next;
 }
 
-bool Engine::State::stuck() const {
-    return turn_began != SteadyTime{} && clock.steady_now() - turn_began > kStuckTurn;
+std::optional<std::string> Engine::State::stuck() const {
+    const auto now = clock.steady_now();
+    if (turn_began != SteadyTime{} && now - turn_began > kStuckTurn) {
+        return "the engine has not moved for 30 seconds; the disk may hang";
+    }
+    // A call waits for an instance as long as it may run, and a plugin that is late is given up:
+    // one that is older has stopped in the daemon itself, and its lane with it.
+    if (oldest_call && now - *oldest_call > 2 * options.call_deadline + kStuckCall) {
+        return "a call of a strategy was not given up in time, and its lane stands still";
+    }
+    return std::nullopt;
 }
 
 // Sleeps until there is something to do; false at the end.
@@ -115,6 +125,10 @@ bool Engine::State::wait(std::deque<Signal>& taken) {
     const auto next = next_wake();
     std::unique_lock held(mutex);
     turn_began = {};
+    oldest_call.reset();
+    for (const auto& [number, call] : calls_) {
+        if (!oldest_call || call.started < *oldest_call) oldest_call = call.started;
+    }
     const auto ready = [this] { return !inbox.empty() || poked || (stopping && !cancel_calls_); };
     if (next) {
         const auto left = std::min<SteadyTime::duration>(*next - clock.steady_now(), kLookAround);
@@ -354,9 +368,8 @@ Result<void> Engine::ready() const {
     if (state_->inbox.size() >= state_->options.queue_limit) {
         return Error{.kind = ErrorKind::Throttled, .message = "the queue of signals is full"};
     }
-    if (state_->stuck()) {
-        return Error{.kind = ErrorKind::Transient,
-                     .message = "the engine has not moved for 30 seconds; the disk may hang"};
+    if (auto why = state_->stuck()) {
+        return Error{.kind = ErrorKind::Transient, .message = std::move(*why)};
     }
     return {};
 }

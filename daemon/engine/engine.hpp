@@ -155,8 +155,9 @@ public:
     // True while the journal takes writes, workers move and the queue is not full; else the reason.
     [[nodiscard]] Result<void> ready() const;
 
-    // False while one turn, with its commit, takes longer than 30 seconds: something hangs that a
-    // restart may cure. A journal that refuses writes does not count.
+    // False while one turn, with its commit, takes longer than 30 seconds, or a lane's call is not
+    // even given up a minute after its deadlines: something hangs that a restart may cure. A
+    // journal that refuses writes does not count, nor a plugin that is late: it is given up.
     [[nodiscard]] bool moves() const;
 
 private:

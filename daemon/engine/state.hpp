@@ -141,10 +141,12 @@ public:
     bool stopping = false;
     bool poked = false;
     std::chrono::milliseconds grace{0};
-    std::optional<Error> failing;  // why the journal takes no writes
-    SteadyTime turn_began{};       // of the turn that runs; zero between turns
+    std::optional<Error> failing;           // why the journal takes no writes
+    SteadyTime turn_began{};                // of the turn that runs; zero between turns
+    std::optional<SteadyTime> oldest_call;  // when it was launched; none: no call runs
 
-    [[nodiscard]] bool stuck() const;  // under the mutex
+    // Why the engine does not move, if so; under the mutex.
+    [[nodiscard]] std::optional<std::string> stuck() const;
 
     std::jthread thread;
 

@@ -212,6 +212,24 @@ TEST_CASE("engine: a strategy that ignores its cancellation does not hold up the
     CHECK((*strategies)->promote(by, request, {}).outcome == Outcome::Done);
 }
 
+TEST_CASE(
+    "engine: a lane whose call is never given up is told to the watchdog, a slow one is not") {
+    House house;
+    house.manual = true;
+    house.carrier->hold = true;
+    house.start();
+    const auto id = house.promote("6.0.0");
+    REQUIRE(house.carrier->was_called(1));
+    house.pass(house.options.call_deadline * 2);  // waited for an instance, and ran its time
+    CHECK(house.engine->moves());
+    house.pass(std::chrono::minutes{2});
+    CHECK(House::soon([&] { return !house.engine->moves(); }));
+    CHECK_THAT(house.engine->ready().error().message, Catch::Contains("lane stands still"));
+    house.carrier->let_go();
+    CHECK(house.comes_to(id, Phase::Succeeded));
+    CHECK(House::soon([&] { return house.engine->moves(); }));
+}
+
 TEST_CASE("engine: a promotion that no strategy serves waits for one, and loses no try") {
     House house;
     house.manual = true;
