@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 #include <utility>
 
 #include "catch.hpp"
@@ -153,6 +154,28 @@ TEST_CASE("manifests: the service account may do nothing else") {
         may(cluster, {"update", "pipelines.pipelines.weave.works", "--subresource=status", "-A"}));
     CHECK_FALSE(may(cluster, {"update", "leases.coordination.k8s.io/another", "-n", "promotiond"}));
     CHECK_FALSE(may(cluster, {"create", "leases.coordination.k8s.io", "-n", "default"}));
+}
+
+TEST_CASE("manifests: of the people only approvers may approve, and they write nothing") {
+    Cluster& cluster = installed();
+    const auto space = cluster.make_namespace();
+    for (const auto& [role, view, write, approve] :
+         {std::tuple{"viewer", true, false, false}, std::tuple{"editor", true, true, false},
+          std::tuple{"approver", true, false, true}}) {
+        const std::string user = std::string(role) + "-of-" + space;
+        cluster.must({"create", "rolebinding", role, "-n", space, "--user", user, "--clusterrole",
+                      std::string("promotiond-pipeline-") + role});
+        const auto can = [&](const char* verb) {
+            return cluster
+                       .kubectl({"auth", "can-i", "--quiet", "--as", user, verb,
+                                 "pipelines.pipelines.weave.works/app", "-n", space})
+                       .code == 0;
+        };
+        INFO(role);
+        CHECK(can("get") == view);
+        CHECK(can("update") == write);
+        CHECK(can("approve") == approve);
+    }
 }
 
 TEST_CASE("manifests: the addresses of pipeline-controller lead to promotiond") {

@@ -1,0 +1,303 @@
+// The daemon and an API server that fails it: away, without rights, with odd and vanishing objects.
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "catch.hpp"
+#include "tests/kubernetes/daemon_fixture.hpp"
+
+using namespace promotiond::tests;
+namespace json = boost::json;
+
+namespace {
+
+constexpr const char* kDefinition = "pipelines.pipelines.weave.works";
+const std::string kPipelinesOf = "/apis/pipelines.weave.works/v1alpha1/namespaces/";
+
+bool is_ready(const std::string& ns, const std::string& name = "app") {
+    return eventually(
+        [&] { return condition(ns, "Ready", name) == "True ReconciliationSucceeded"; });
+}
+
+// Applications that are there and run nothing yet, in both namespaces.
+std::string make_target_spaces() {
+    auto ns = make_spaces(management());
+    make_application(management(), ns);
+    make_application(management(), ns + "-prod");
+    return ns;
+}
+
+// The daemon's own account, with the rights of config/kubernetes; bound() gives and takes them.
+class Account {
+public:
+    explicit Account(std::string ns) : ns_(std::move(ns)) {
+        // The binding in that file lacks the namespace that kustomize adds; the role is what
+        // counts.
+        (void)management().kubectl({"apply", "--server-side", "-n", ns_, "-f",
+                                    PROMOTIOND_SOURCE "/config/kubernetes/base/rbac.yaml"});
+        give();
+    }
+    void give() const {
+        management().must({"create", "clusterrolebinding", ns_, "--clusterrole=promotiond",
+                           "--serviceaccount=" + ns_ + ":promotiond"});
+    }
+    void take() const { management().must({"delete", "clusterrolebinding", ns_}); }
+    [[nodiscard]] std::string kubeconfig() const {
+        return management().kubeconfig(management().service_account_token(ns_, "promotiond"));
+    }
+
+private:
+    std::string ns_;
+};
+
+// Stores an object that the real definition would refuse, as an older one took it.
+void store_under_loose_definition(const std::string& object) {
+    const auto definition =
+        json::parse(management().must({"get", "crd", kDefinition, "-o", "json"}));
+    json::object loose{{"apiVersion", "apiextensions.k8s.io/v1"},
+                       {"kind", "CustomResourceDefinition"},
+                       {"metadata", {{"name", kDefinition}}},
+                       {"spec", definition.at("spec")}};
+    auto& version = loose["spec"].as_object()["versions"].as_array()[0].as_object();
+    version["schema"] = {
+        {"openAPIV3Schema", {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}}}};
+    management().must({"replace", "-f", "-"}, json::serialize([&] {
+                          loose["metadata"].as_object()["resourceVersion"] =
+                              definition.at("metadata").at("resourceVersion");
+                          return loose;
+                      }()));
+    // A definition is taken up a moment after it was stored.
+    REQUIRE(eventually([&] {
+        return management().kubectl({"apply", "-f", "-", "--validate=false"}, object).code == 0;
+    }));
+    management().must({"apply", "--server-side", "--force-conflicts", "-f",
+                       PROMOTIOND_SOURCE "/config/crd/pipelines.yaml"});
+    std::string another = object;
+    another.replace(another.find("name: "), 6, "name: not-");
+    REQUIRE(eventually([&] {
+        return management()
+                   .kubectl({"create", "-f", "-", "--validate=false", "--dry-run=server"}, another)
+                   .code != 0;
+    }));
+}
+
+std::size_t status_patches(const std::string& ns, const std::string& name) {
+    std::size_t count = 0;
+    for (const auto& request : management().requests()) {
+        count += request.verb == "patch" && request.resource == "pipelines/status" &&
+                 request.space == ns && request.name == name;
+    }
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "faults: a daemon that starts before the API server serves, is not ready, and becomes so") {
+    const auto ns = make_target_spaces();
+    management().apply(pipeline({.ns = ns}));
+    management().stop();
+    const Daemon daemon(ns, {.server = "unsignedEvents: allow"});
+    CHECK(daemon.health("/livez").code == 200);
+    CHECK_FALSE(daemon.ready());
+    CHECK(daemon.health("/readyz?verbose").body.find("[-] pipelines: ") != std::string::npos);
+    CHECK(daemon
+              .ask("POST", "/promotion/" + ns + "/app/dev", "{}",
+                   {{"Content-Type", "application/json"}})
+              .code == 503);
+    management().start();
+    CHECK(eventually([&] { return daemon.ready(); }));
+    CHECK(is_ready(ns));
+}
+
+TEST_CASE("faults: a server that restarts and forgets its past costs nothing and doubles nothing") {
+    const auto ns = make_target_spaces();
+    management().apply(pipeline({.ns = ns, .promotion = kNotify}));
+    const Daemon daemon(ns);
+    REQUIRE(is_ready(ns));
+    runs(management(), ns, "1.0.0");
+    REQUIRE(eventually([&] { return daemon.promoted().size() == 1; }));
+    management().forget_past();
+    CHECK(daemon.ready());
+    runs(management(), ns, "2.0.0");
+    REQUIRE(eventually([&] { return daemon.promoted().size() >= 2; }));
+    CHECK(daemon.promoted().back().ends_with("2.0.0"));
+    CHECK(daemon.promoted().size() == 2);
+}
+
+TEST_CASE("faults: rights that are taken away are named on /readyz, and used when they are back") {
+    const auto ns = make_target_spaces();
+    const Account account(ns);
+    management().apply(pipeline({.ns = ns}));
+    const Daemon daemon(ns, {.kubeconfig = account.kubeconfig()});
+    REQUIRE(is_ready(ns));
+    REQUIRE(daemon.ready());
+    account.take();
+    // Its watches go on while they are open; what it writes is refused.
+    const auto told = [&] { return daemon.health("/readyz?verbose").body; };
+    int revision = 0;
+    CHECK(eventually([&] {
+        runs(management(), ns, "1.0." + std::to_string(++revision));
+        return told().find("[!] status: degraded: cannot patch") != std::string::npos;
+    }));
+    CHECK(daemon.ready());
+    account.give();
+    const std::string last = "\"1.0." + std::to_string(revision) + "\"";
+    CHECK(eventually([&] { return target(ns, "revision") == last; }, std::chrono::seconds(120)));
+    CHECK(eventually([&] { return told().find("[+] status") != std::string::npos; }));
+}
+
+TEST_CASE("faults: an object stored under a looser definition says what is wrong with it, once") {
+    const auto ns = make_target_spaces();
+    store_under_loose_definition(
+        "apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\nmetadata: {name: odd, "
+        "namespace: " +
+        ns + "}\nspec: {appRef: podinfo, environments: 7}\n");
+    management().apply(pipeline({.ns = ns}));
+    const Daemon daemon(ns);
+    REQUIRE(is_ready(ns));
+    CHECK(eventually([&] { return condition(ns, "Ready", "odd") == "False InvalidPipeline"; }));
+    CHECK(condition(ns, "Stalled", "odd") == "True InvalidPipeline");
+    CHECK(json::serialize(status_of(ns, "odd")).find("spec.appRef") != std::string::npos);
+    management().forget_past();  // everything is listed anew
+    management().apply(pipeline({.ns = ns, .name = "late"}));
+    REQUIRE(is_ready(ns, "late"));
+    CHECK(status_patches(ns, "odd") == 1);
+    CHECK(daemon.lines_with("/odd in Kubernetes") == 1);
+
+    management().must({"delete", "pipeline", "odd", "-n", ns});
+    management().apply(pipeline({.ns = ns, .name = "odd"}));
+    CHECK(is_ready(ns, "odd"));
+}
+
+TEST_CASE("faults: a Pipeline of a megabyte is read, told of, and keeps no other waiting") {
+    const auto ns = make_target_spaces();
+    const std::string large(1'000'000, 'x');
+    const auto made = management().send(
+        "POST", kPipelinesOf + ns + "/pipelines",
+        R"({"apiVersion":"pipelines.weave.works/v1alpha1","kind":"Pipeline","metadata":{"name":"large"},)"
+        R"("spec":{"appRef":{"apiVersion":"helm.toolkit.fluxcd.io/v2","kind":"HelmRelease","name":"app"},)"
+        R"("promotion":{"strategy":{"carrier-pigeon":{"song":")" +
+            large + R"("}}},"environments":[{"name":"dev","targets":[{"namespace":")" + ns +
+            R"("}]}]}})");
+    INFO(made.body.substr(0, 1000));
+    REQUIRE(made.code == 201);
+    management().apply(pipeline({.ns = ns}));
+    const Daemon daemon(ns);
+    CHECK(is_ready(ns));
+    CHECK(is_ready(ns, "large"));
+}
+
+TEST_CASE("faults: a promotion waits while its Pipeline is deleted, and goes on when it is back") {
+    const auto ns = make_target_spaces();
+    management().apply(pipeline({.ns = ns, .promotion = kNotify}));
+    Daemon daemon(ns, {.receives = {promotiond::simulators::whole(503, "")}});
+    REQUIRE(is_ready(ns));
+    runs(management(), ns, "1.0.0");
+    REQUIRE(eventually([&] { return !daemon.receiver.requests().empty(); }));
+    management().must({"delete", "pipeline", "app", "-n", ns});
+    REQUIRE(
+        eventually([&] { return daemon.lines_with("msg=\"pipelines read\" pipelines=0") == 1; }));
+    const auto tries = daemon.receiver.requests().size();
+    management().apply(pipeline({.ns = ns, .promotion = kNotify}));
+    CHECK(eventually([&] { return daemon.receiver.requests().size() > tries; }));
+    CHECK(is_ready(ns));
+    CHECK(daemon.running());
+    CHECK(daemon.ready());
+}
+
+TEST_CASE("faults: a Pipeline under another name promotes nothing again that runs already") {
+    const auto ns = make_target_spaces();
+    management().apply(pipeline({.ns = ns, .promotion = kNotify}));
+    const Daemon daemon(ns);
+    REQUIRE(is_ready(ns));
+    runs(management(), ns, "1.0.0");
+    REQUIRE(eventually([&] { return daemon.promoted().size() == 1; }));
+    runs(management(), ns + "-prod", "1.0.0");
+    management().must({"delete", "pipeline", "app", "-n", ns});
+    management().apply(pipeline({.ns = ns, .name = "renamed", .promotion = kNotify}));
+    REQUIRE(is_ready(ns, "renamed"));
+    runs(management(), ns, "2.0.0");
+    REQUIRE(eventually([&] { return daemon.promoted().size() == 2; }));
+    CHECK(daemon.promoted().back() ==
+          "Promote pipeline " + ns + "/renamed to prod with version 2.0.0");
+}
+
+TEST_CASE("faults: a Secret of another namespace is out of reach, however it is named") {
+    const auto ns = make_target_spaces();
+    management().must({"create", "secret", "generic", "app", "-n", ns + "-prod",
+                       "--from-literal=hmac-key=hmac-secret"});
+    const auto policy = [](const std::string& reference) {
+        return "{strategy: {notification: {}, secretRef: " + reference + "}}";
+    };
+    const std::string strange =
+        pipeline({.ns = ns, .name = "path", .promotion = policy("{name: ../" + ns + "-prod/app}")});
+    (void)management().kubectl({"apply", "-f", "-"}, strange);  // refused, or of no use
+    management().apply(
+        pipeline({.ns = ns, .promotion = policy("{name: app, namespace: " + ns + "-prod}")}));
+    management().apply(pipeline({.ns = ns, .name = "plain", .promotion = policy("{name: app}")}));
+    const Daemon daemon(ns, {.applications = false});
+    REQUIRE(is_ready(ns, "plain"));
+    const auto before = management().requests().size();
+    // The HMAC of the empty body under that other key (pipeline-controller's own vector).
+    const promotiond::net::Headers headers{
+        {"X-Signature", "sha256=4dbd2292025f21bd07ca900059e19286df5ad14c05c4f00f19a2959f2d1ac56b"}};
+    for (const char* name : {"app", "path", "plain"}) {
+        CHECK(
+            daemon.ask("POST", "/approval/" + ns + "/" + name + "/prod/5.0.0", "", headers).code ==
+            401);
+    }
+    const auto requests = management().requests();
+    for (std::size_t i = before; i < requests.size(); ++i) {
+        if (requests[i].resource == "secrets") CHECK(requests[i].space == ns);
+    }
+}
+
+TEST_CASE(
+    "faults: a cluster that is nowhere, or not ready, is told of, and harms no other target") {
+    const auto ns = make_target_spaces();
+    management().apply(pipeline({.ns = ns, .dev_cluster = "nowhere"}));
+    management().apply(pipeline({.ns = ns, .name = "well"}));
+    const Daemon daemon(ns);
+    CHECK(eventually([&] { return condition(ns, "Ready") == "False TargetNotReadable"; }));
+    CHECK(target(ns, "error").find("\\\"nowhere\\\" not found") != std::string::npos);
+    CHECK(eventually([&] { return !event_reasons(ns, "\"nowhere\" not found").empty(); }));
+    CHECK(event_reasons(ns, "\"nowhere\" not found").front() == "GetClusterError");
+    make_cluster(ns, "nowhere", "kubeconfig");
+    CHECK(eventually([&] { return target(ns, "error").find("not ready") != std::string::npos; }));
+    CHECK(condition(ns, "Ready") == "False TargetNotReadable");
+    CHECK(is_ready(ns, "well"));
+}
+
+TEST_CASE("faults: a kubeconfig in a Secret runs no program and reads no file") {
+    const auto ns = make_spaces(management());
+    const ScratchDirectory directory;
+    const auto trace = directory.path() / "ran";
+    const std::string files = management().kubeconfig(management().admin_token());
+    const std::string runs_something =
+        "apiVersion: v1\nkind: Config\ncurrent-context: a\n"
+        "clusters: [{name: a, cluster: {server: " +
+        management().url() +
+        "}}]\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n"
+        "users: [{name: a, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: "
+        "/usr/bin/touch, args: [" +
+        trace.native() + "], interactiveMode: Never}}}]\n";
+    for (const auto& [name, text] :
+         {std::pair{"files", files}, std::pair{"runs", runs_something}}) {
+        management().must({"create", "secret", "generic", name, "-n", ns,
+                           std::string("--from-literal=value=") + text});
+        make_cluster(ns, name, name);
+        make_cluster_ready(ns, name, true);
+        management().apply(pipeline({.ns = ns, .name = name, .dev_cluster = name}));
+    }
+    const Daemon daemon(ns);
+    for (const char* name : {"files", "runs"}) {
+        CHECK(
+            eventually([&] { return condition(ns, "Ready", name) == "False TargetNotReadable"; }));
+    }
+    const auto told =
+        json::serialize(status_of(ns, "files")) + json::serialize(status_of(ns, "runs"));
+    CHECK(told.find("certificate-authority") != std::string::npos);
+    CHECK(told.find("exec") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(trace));
+}
