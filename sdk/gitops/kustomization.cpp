@@ -102,10 +102,10 @@ public:
             return Error{ErrorKind::Invalid, "there is no kustomization.yaml in " + directory +
                                                  ", which says what the environment consists of"};
         const YamlTree& root = **found;
-        if (auto known = check(root, directory); !known) return std::move(known).error();
         std::vector<YamlTree> resources;
         const auto* labels = root.find("commonLabels");
         if (labels != nullptr && labels->find(kFeatureLabel) != nullptr) return resources;
+        if (auto known = check(root, directory); !known) return std::move(known).error();
         for (const auto* list : {root.find("resources"), root.find("bases")}) {
             if (list == nullptr) continue;
             for (const auto& entry : list->items) {

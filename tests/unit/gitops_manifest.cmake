@@ -13,7 +13,8 @@ promotiond_test(gitops_pull_request
     LINKS promotiond::sdk PkgConfig::libyaml Poco::JSON
     LABELS unit)
 promotiond_test(gitops_promotion
-    SOURCES gitops_promotion_rules_test.cpp gitops_promotion_state_test.cpp ${kit}/promotion_rules.cpp ${kit}/promotion_state.cpp
-            ${kit}/manifest_tree.cpp ${kit}/manifest_scalar.cpp
+    SOURCES gitops_feature_test.cpp gitops_promotion_rules_test.cpp gitops_promotion_state_test.cpp ${kit}/commit_lookup.cpp
+            ${kit}/feature.cpp ${kit}/kustomization.cpp ${kit}/promotion_rules.cpp ${kit}/promotion_state.cpp
+            ${kit}/manifest_image.cpp ${kit}/manifest_tree.cpp ${manifest_sources}
     LINKS promotiond::sdk PkgConfig::libyaml Poco::JSON
     LABELS unit)

@@ -1,6 +1,7 @@
 promotiond_test(gitops_mirror
     SOURCES
         ${CMAKE_CURRENT_LIST_DIR}/gitops_address_test.cpp
+        ${CMAKE_CURRENT_LIST_DIR}/gitops_checkout_test.cpp
         ${CMAKE_CURRENT_LIST_DIR}/gitops_mirror_fault_test.cpp
         ${CMAKE_CURRENT_LIST_DIR}/gitops_mirror_group_test.cpp
         ${CMAKE_CURRENT_LIST_DIR}/gitops_mirror_ssh_test.cpp
