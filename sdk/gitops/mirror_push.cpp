@@ -116,7 +116,7 @@ std::optional<Result<void>> Mirror::State::push_leading(const OutgoingBranch& mi
     const std::string mirror = cache_.path_of(number_) + "/objects";
     if (git_call(view, git_repository_open_bare, scratch_path_.c_str()) != 0 ||
         git_call(objects, git_repository_odb, view.get()) != 0 ||
-        git_odb_add_disk_alternate(objects.get(), mirror.c_str()) != 0)
+        git_odb_add_disk_alternate(objects.get(), mirror.c_str()) != 0 || !lend(view.get()))
         return {};
     GitRemote remote(transport_, view.get(), url_);
     if (auto connected = remote.connect(GIT_DIRECTION_PUSH); !connected) return connected;
