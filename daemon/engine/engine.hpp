@@ -135,7 +135,8 @@ public:
 
     // Calls once when every one of the promotions has come to a location or a phase past Queued and
     // Running (Pending, Succeeded, Failed, ...), when the time is up, or when the engine stops,
-    // with their states then, in the order of the ids. NotFound if there is none of an id.
+    // with their states then, in the order of the ids. NotFound if there is none of an id; Invalid,
+    // at once, while one of them has no strategy that serves it.
     using OnSettled = std::function<void(Result<std::vector<model::Promotion>>)>;
     void when_settled(std::vector<model::PromotionId> ids, SteadyTime deadline, OnSettled done);
 

@@ -264,14 +264,31 @@ void Engine::State::handle(Turn& turn, OutcomeSignal& signal) {
     stage_returned(turn, turn.returned.back());
 }
 
+// A promotion that no strategy serves may stay Queued for days.
+std::optional<Error> Engine::State::unserved(const Stage& stage, const Waiter& waiter) const {
+    for (const auto& [scope, id] : waiter.promotions) {
+        const auto* current = stage.find(scope, id);
+        const auto* pipeline = stage.pipeline(scope.pipeline);
+        if (current == nullptr || current->phase != Phase::Queued || pipeline == nullptr) continue;
+        if (auto by = route(*pipeline, scope.environment); !by) return std::move(by).error();
+    }
+    return std::nullopt;
+}
+
 void Engine::State::answer_waiters(SteadyTime now) {
     const Stage stage(views);
     std::vector<Waiter> ready;
+    std::vector<std::pair<Waiter, Error>> in_vain;
     std::erase_if(waiters_, [&](Waiter& waiter) {
-        if (waiter.deadline > now && !settled(stage, waiter)) return false;
+        if (waiter.deadline > now && !settled(stage, waiter)) {
+            auto missing = unserved(stage, waiter);
+            if (missing) in_vain.emplace_back(std::move(waiter), std::move(*missing));
+            return missing.has_value();
+        }
         ready.push_back(std::move(waiter));
         return true;
     });
+    for (auto& [waiter, missing] : in_vain) waiter.done(std::move(missing));
     for (auto& waiter : ready) {
         Result<std::vector<model::Promotion>> all{std::vector<model::Promotion>{}};
         for (const auto& [scope, id] : waiter.promotions) {

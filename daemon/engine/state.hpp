@@ -174,6 +174,8 @@ private:
     void add_due(Turn& turn, const decision::Due& due);
     [[nodiscard]] Result<bool> left_unapproved(const Stage& stage,
                                                const model::PromotionId& id) const;
+    // Why a promotion that this one waits for cannot begin now.
+    [[nodiscard]] std::optional<Error> unserved(const Stage& stage, const Waiter& waiter) const;
     // Those whose promotions have all settled, or whose time is up by then.
     void answer_waiters(SteadyTime now);
 

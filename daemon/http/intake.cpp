@@ -241,9 +241,11 @@ void Intake::settle(const ExchangePtr& exchange, const engine::Accepted& accepte
     const auto deadline = core_.clock.steady_now() + most;
     core_.commands.when_settled(accepted.promotions, deadline,
                                 [exchange, accepted](Result<std::vector<model::Promotion>> result) {
-                                    if (!result)
-                                        return exchange->answer(accepted_response(accepted));
-                                    settled_answer(*exchange, accepted, *result);
+                                    if (result) return settled_answer(*exchange, accepted, *result);
+                                    const bool unserved = result.error().kind == ErrorKind::Invalid;
+                                    if (unserved)
+                                        return exchange->refuse(500, kPromotingFailed, "failed");
+                                    exchange->answer(accepted_response(accepted));
                                 });
 }
 

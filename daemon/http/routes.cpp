@@ -117,7 +117,11 @@ std::optional<Match> find_route(std::string_view method, const Target& target,
         std::equal(before.begin(), before.end(), path.begin())) {
         if (auto found = find_in(method, path.subspan(before.size()))) return found;
     }
-    return find_in(method, path);
+    if (auto found = find_in(method, path)) return found;
+    // As pipeline-controller: where events go, the method is looked at before the path.
+    const bool events = path.empty() || path[0] == "promotion" || path[0] == "approval";
+    if (events && method != "POST") return Match{nullptr, {}, "POST"};
+    return std::nullopt;
 }
 
 }  // namespace promotiond::http

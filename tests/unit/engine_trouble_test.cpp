@@ -246,6 +246,9 @@ TEST_CASE("engine: a promotion that no strategy serves waits for one, and loses 
     CHECK(house.journal->promotion(id)->attempt == 0);
     const auto why = house.engine->why(house.pipeline.id).at(1);
     CHECK(why.headline.find("served are: pullRequest") != std::string::npos);
+    Awaited<std::vector<model::Promotion>> waiting;
+    house.engine->when_settled({id}, SteadyTime::max(), waiting.callback());
+    CHECK(waiting.get().error().kind == ErrorKind::Invalid);
     house.carrier->served = true;
     SECTION("it goes on when its time has come") { house.pass(house.options.backoff_most); }
     SECTION("it goes on when its Pipeline changes") {

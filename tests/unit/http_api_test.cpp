@@ -207,7 +207,7 @@ TEST_CASE("http: a list tells which parameter it cannot take instead of giving a
 
 TEST_CASE("http: addresses that lead nowhere are problems, and known ones say what they take") {
     Running daemon;
-    for (const char* path : {"/", "/nothing", "/api", "/api/v1", "/api/v2/pipelines", "/metrics",
+    for (const char* path : {"/nothing", "/api", "/api/v1", "/api/v2/pipelines", "/metrics",
                              "/api/v1/promotions/p-1/burn", "/favicon.ico"}) {
         INFO(path);
         const Answer answer = daemon.ask(get(path));

@@ -219,6 +219,8 @@ TEST_CASE("http: who waits gets the location, as pipeline-controller gave it") {
     CHECK(late.status == 202);
     CHECK(late.header("Location") == "/api/v1/promotions/p-1");
     CHECK(daemon.core.settle_deadline == daemon.clock.steady_now() + milliseconds{60'000});
+    daemon.core.settled = Error{ErrorKind::Invalid, "nothing serves it"};
+    CHECK(daemon.ask(signed_event("?wait=5m")).status == 500);
 }
 
 TEST_CASE("http: a manual gate is 202, and 204 in compatibility mode") {

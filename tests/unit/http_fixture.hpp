@@ -87,6 +87,7 @@ public:
                       Engine::OnSettled done) override {
         settle_deadline = deadline;
         std::vector<model::Promotion> all;
+        if (!settled) return done(settled.error());
         for (const auto& id : ids) all.push_back(id == second.id ? second : *settled);
         done(std::move(all));
     }

@@ -113,6 +113,13 @@ TEST_CASE("http: paths are decoded once, and odd ones lead nowhere") {
               status);
     }
     CHECK(daemon.core.seen() == 0);
+    for (const char* path : {"/", "/promotion", "/promotion/", "/approval/default/app"}) {
+        INFO(path);
+        const Answer answer = daemon.ask(get(path));
+        CHECK(answer.status == 405);
+        CHECK(answer.header("Allow") == "POST");
+    }
+    CHECK(daemon.ask(get("/nothing")).status == 404);
     for (const char* path : {"/promotion/default/app/dev/", "/promotion/default/%61pp/dev",
                              "/pipelines/promotions/default/app/dev", "/default/app/dev",
                              "http://elsewhere/promotion/default/app/dev"}) {
