@@ -19,10 +19,26 @@ namespace {
 // read.
 constexpr std::uintmax_t kCheckedWhole = 64u << 20;
 
+std::string not_ours(uid_t owner) {
+    return "belongs to user " + std::to_string(owner) + ", we run as user " +
+           std::to_string(::geteuid()) + ": run as its owner or chown it";
+}
+
+// Of a path that we may not use: it, or what is above it, is somebody else's.
+std::string whose(std::filesystem::path path) {
+    struct stat about {};
+    while (::lstat(path.c_str(), &about) != 0) {
+        if (!path.has_relative_path()) return "";
+        path = path.parent_path();
+    }
+    return about.st_uid == ::geteuid() ? "" : "; " + path.string() + " " + not_ours(about.st_uid);
+}
+
 Error os_error(const std::string& doing, const std::filesystem::path& path, int code) {
     const bool wrong_path = code == ENOENT || code == ENOTDIR || code == EACCES || code == ELOOP;
     return {.kind = wrong_path ? ErrorKind::Invalid : ErrorKind::Transient,
-            .message = "cannot " + doing + " " + path.string() + ": " + std::strerror(code)};
+            .message = "cannot " + doing + " " + path.string() + ": " + std::strerror(code) +
+                       (code == EACCES ? whose(path) : "")};
 }
 
 Error invalid(const std::filesystem::path& path, const std::string& why) {
@@ -143,16 +159,13 @@ Result<void> make_if_absent(const std::filesystem::path& path) {
 }
 
 Result<void> vet_file(const std::filesystem::path& path) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    // Only looked at: what belongs to somebody else may not be ours to read.
+    const Descriptor file(::open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
     if (file.get() < 0) return os_error("open the journal", path, errno);
     struct stat about {};
     if (::fstat(file.get(), &about) != 0) return os_error("look at", path, errno);
     if (!S_ISREG(about.st_mode)) return invalid(path, "is not a plain file");
-    if (about.st_uid != ::geteuid()) {
-        return invalid(path, "belongs to user " + std::to_string(about.st_uid) +
-                                 ", we run as user " + std::to_string(::geteuid()) +
-                                 ": run as its owner or chown the file");
-    }
+    if (about.st_uid != ::geteuid()) return invalid(path, not_ours(about.st_uid));
     if (about.st_size == 0) {
         return invalid(path, "is empty, which a journal never is: " + repair_hint(path));
     }

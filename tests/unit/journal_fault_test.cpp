@@ -38,6 +38,28 @@ void sql(const Folder& folder, const char* text) {
     REQUIRE(code == SQLITE_OK);
 }
 
+// What a process of the user 65534 hears that opens the journal.
+constexpr uid_t kNobody = 65534;
+std::string refusal_of_nobody(const std::filesystem::path& file) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::setresuid(kNobody, kNobody, kNobody) != 0) ::_exit(1);
+        const auto journal = Journal::open({file});
+        const std::string said = journal ? "opened" : journal.error().message;
+        ::_exit(::write(ends[1], said.data(), said.size()) < 0 ? 1 : 0);
+    }
+    ::close(ends[1]);
+    std::string said(4096, '\0');
+    const auto size = ::read(ends[0], said.data(), said.size());
+    ::close(ends[0]);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    said.resize(static_cast<std::size_t>(std::max<ssize_t>(0, size)));
+    return said;
+}
+
 // The whole of what is promised about a commit that the disk refused.
 void check_refused(Journal& journal, const std::string& id) {
     const auto refused = journal.commit(batch(id));
@@ -247,6 +269,27 @@ TEST_CASE("journal: another user's file and a link are refused") {
     const auto linked = Journal::open({folder.file()});
     REQUIRE_FALSE(linked);
     CHECK(linked.error().kind == ErrorKind::Invalid);
+}
+
+TEST_CASE("journal: who may not read another user's file or directory hears whose it is") {
+    if (::geteuid() != 0) return;  // nobody else can give files away
+    const Folder folder;
+    opened(folder).reset();
+    const auto lock = folder.file().string() + ".lock";
+    const auto give = [](const std::filesystem::path& path, uid_t owner) {
+        REQUIRE(::chown(path.c_str(), owner, static_cast<gid_t>(-1)) == 0);
+    };
+    give(folder.path, kNobody);
+    give(lock, kNobody);
+    const std::string owned = " belongs to user 0, we run as user 65534: run as its owner or chown";
+    CHECK_THAT(refusal_of_nobody(folder.file()),
+               Catch::Contains("journal " + folder.file().string() + owned));
+    give(folder.path, 0);
+    std::filesystem::remove(lock);
+    std::filesystem::permissions(folder.path, std::filesystem::perms{0755});
+    CHECK_THAT(refusal_of_nobody(folder.file()), Catch::Contains(folder.path.string() + owned));
+    std::filesystem::permissions(folder.path, std::filesystem::perms{0700});
+    CHECK_THAT(refusal_of_nobody(folder.file()), Catch::Contains(folder.path.string() + owned));
 }
 
 TEST_CASE("journal: moved away while in use it takes no commits until it is put back") {
