@@ -86,13 +86,30 @@ void ApplicationSources::retire_unwanted() {
     for (auto each = sources_.begin(); each != sources_.end();) {
         const auto& cluster = each->first.cluster;
         const bool current = cluster.name.empty() || each->second->client == calls_.client(cluster);
-        if (wanted_.contains(each->first) && current) {
+        const bool wanted = wanted_.contains(each->first) && current;
+        if (wanted && !each->second->unserved) {
             ++each;
             continue;
         }
         retired_.push_back(std::move(each->second));
-        each = sources_.erase(each);
+        if (wanted) {
+            each->second = successor_of(*retired_.back());
+            ++each;
+        } else {
+            each = sources_.erase(each);
+        }
     }
+}
+
+// A version of a kind goes when its definition is upgraded; where the kind is now is found out at
+// once, but not all the time.
+std::unique_ptr<ApplicationSources::Source> ApplicationSources::successor_of(
+    const Source& unserved) const {
+    auto next = std::make_unique<Source>();
+    next->client = unserved.client;
+    next->trouble = unserved.trouble;
+    next->start_at = std::max(clock_.steady_now(), unserved.begun + try_again_);
+    return next;
 }
 
 // Under the lock.
@@ -135,6 +152,7 @@ void ApplicationSources::start(const SourceName& name, const std::stop_token& st
             source->start_at = clock_.steady_now() + try_again_;
         } else {
             source->plural = resource->text();
+            source->begun = clock_.steady_now();
         }
     }
     if (!resource) return calls_.changed(name, nullptr);
@@ -177,8 +195,12 @@ std::unique_ptr<KubeWatch> ApplicationSources::begin(KubeClient& client,
         change(name, source, nullptr, [](Source& of) { of.synced = true; });
     };
     handler.troubled = [this, name, &source](const std::optional<KubeError>& trouble) {
-        change(name, source, nullptr,
-               [&](Source& of) { of.trouble = trouble ? trouble->error.message : std::string(); });
+        change(name, source, nullptr, [&](Source& of) {
+            of.trouble = trouble ? trouble->error.message : std::string();
+            of.unserved = trouble && trouble->reason == KubeReason::NotFound;
+            reconcile_ = reconcile_ || of.unserved;
+        });
+        woken_.notify_all();
         if (trouble && !name.cluster.name.empty()) calls_.doubt(name.cluster);
     };
     KubeWatchOptions options;

@@ -88,11 +88,14 @@ private:
         std::string trouble;
         std::map<KubeName, SeenApplication> objects;
         SteadyTime start_at{};             // not before, after a failure
+        SteadyTime begun{};                // the watch
+        bool unserved = false;             // its address is gone: the kind may have another now
         std::unique_ptr<KubeWatch> watch;  // last: its handler uses the rest
     };
 
     void run(const std::stop_token& stop);
     void retire_unwanted();
+    [[nodiscard]] std::unique_ptr<Source> successor_of(const Source& unserved) const;
     [[nodiscard]] std::optional<SourceName> next_to_start() const;
     [[nodiscard]] std::optional<SteadyTime> next_time() const;
     void start(const SourceName& name, const std::stop_token& stop);

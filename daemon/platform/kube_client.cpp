@@ -70,6 +70,10 @@ public:
     [[nodiscard]] KubeExchange& exchange() { return exchange_; }
     [[nodiscard]] KubeDiscovery& discovery() { return discovery_; }
     [[nodiscard]] const std::string& server_name() const { return server_name_; }
+    // A collection that is not found is not served any more.
+    void learn(const KubeResource& resource, const KubeError& error) {
+        if (error.reason == KubeReason::NotFound) discovery_.forget(resource.api_version());
+    }
 
     [[nodiscard]] Readiness* readiness() const { return readiness_; }
 
@@ -142,7 +146,10 @@ KubeResult<KubePage> KubeClient::list(const KubeResource& resource, const KubeSe
                                                 {"labelSelector", selection.labels},
                                                 {"fieldSelector", selection.fields}})};
     auto body = state_->call(ask, how);
-    if (!body) return std::move(body).error();
+    if (!body) {
+        state_->learn(resource, body.error());
+        return std::move(body).error();
+    }
     KubePage page;
     page.body = std::move(*body);
     const JsonView list(page.body);
@@ -179,7 +186,9 @@ KubeDone KubeClient::watch(const KubeResource& resource, const KubeWatchCall& ca
                               {"timeoutSeconds", std::to_string(call.lasts.count())},
                               {"labelSelector", call.selection.labels},
                               {"fieldSelector", call.selection.fields}})};
-    return state_->exchange().watch(std::move(ask), call, on_line, stop);
+    auto done = state_->exchange().watch(std::move(ask), call, on_line, stop);
+    if (!done) state_->learn(resource, done.error());
+    return done;
 }
 
 const std::string& KubeClient::server_name() const { return state_->server_name(); }

@@ -23,6 +23,8 @@ public:
     [[nodiscard]] KubeResult<KubeResource> resource_of(const std::string& api_version,
                                                        const std::string& kind,
                                                        const KubeCall& how);
+    // What was known of its kinds is out of date: ask again.
+    void forget(const std::string& api_version) { known_.access()->erase(api_version); }
 
 private:
     using Plurals = std::map<std::string, std::string>;  // by kind

@@ -5,7 +5,8 @@ promotiond_test(platform
             ${CMAKE_CURRENT_LIST_DIR}/platform_status_test.cpp
     LINKS promotiond::platform Boost::json LABELS "unit;threads")
 promotiond_test(platform_kube
-    SOURCES ${CMAKE_CURRENT_LIST_DIR}/platform_kube_callers_test.cpp
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/platform_kube_applications_test.cpp
+            ${CMAKE_CURRENT_LIST_DIR}/platform_kube_callers_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_client_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_config_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_lease_test.cpp
