@@ -1,13 +1,12 @@
 #include "tests/kubernetes/daemon_fixture.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <exception>
 #include <fstream>
 #include <stdexcept>
 
 #include "catch.hpp"
+#include "tests/kubernetes/base64.hpp"
 
 namespace promotiond::tests {
 namespace {
@@ -221,18 +220,13 @@ std::vector<std::string> event_reasons(const std::string& ns, const std::string&
     return reasons;
 }
 
-std::string portable_kubeconfig(const Cluster& cluster) {
-    const std::string& pem = cluster.ca_pem();
-    std::string base64((pem.size() + 2) / 3 * 4 + 1, '\0');
-    const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(base64.data()),
-                                       reinterpret_cast<const unsigned char*>(pem.data()),
-                                       static_cast<int>(pem.size()));
-    base64.resize(static_cast<std::size_t>(length));
-    std::string text = cluster.kubeconfig(cluster.admin_token());
+std::string portable_kubeconfig(const Cluster& cluster, const std::string& token) {
+    std::string text = cluster.kubeconfig(token.empty() ? cluster.admin_token() : token);
     const std::string file = "certificate-authority: '" + cluster.ca_file().native() + "'";
     const auto at = text.find(file);
     REQUIRE(at != std::string::npos);
-    return text.replace(at, file.size(), "certificate-authority-data: " + base64);
+    return text.replace(at, file.size(),
+                        "certificate-authority-data: " + base64_of(cluster.ca_pem()));
 }
 
 void make_cluster_ready(const std::string& ns, const std::string& name, bool ready) {

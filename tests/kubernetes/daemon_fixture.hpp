@@ -89,8 +89,9 @@ void runs(const Cluster& cluster, const std::string& ns, const std::string& revi
 
 void make_cluster(const std::string& ns, const std::string& name, const std::string& secret);
 void make_cluster_ready(const std::string& ns, const std::string& name, bool ready);
-// The administrator's kubeconfig as a Secret may hold it: without files.
-[[nodiscard]] std::string portable_kubeconfig(const Cluster& cluster);
+// A kubeconfig as a Secret may hold it, without files: the token's, or the administrator's.
+[[nodiscard]] std::string portable_kubeconfig(const Cluster& cluster,
+                                              const std::string& token = {});
 
 // Of the Pipeline: the object's status; empty if there is none.
 [[nodiscard]] boost::json::object status_of(const std::string& ns, const std::string& name = "app");

@@ -8,6 +8,28 @@
 using namespace promotiond::tests;
 namespace json = boost::json;
 
+namespace {
+
+// The other API server, with applications and nothing else.
+Cluster& leaf() {
+    static Cluster cluster({.users = {{"old-token", "promotiond", {"system:masters"}}}});
+    static const bool prepared = [] {
+        cluster.apply_file(PROMOTIOND_SOURCE "/tests/kubernetes/crds/applications.yaml");
+        return true;
+    }();
+    (void)prepared;
+    return cluster;
+}
+
+void set_kubeconfig(const std::string& ns, const std::string& secret, const std::string& key,
+                    const std::string& kubeconfig) {
+    (void)management().kubectl({"delete", "secret", secret, "-n", ns});
+    management().must({"create", "secret", "generic", secret, "-n", ns,
+                       "--from-literal=" + key + "=" + kubeconfig});
+}
+
+}  // namespace
+
 TEST_CASE(
     "daemon: a target whose cluster is missing, then not ready, then ready, by events alone") {
     const auto ns = make_spaces(management());
@@ -24,6 +46,12 @@ TEST_CASE(
     make_cluster_ready(ns, "leaf", true);
     CHECK(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
     CHECK(status_of(ns).at("observedGeneration") == 1);
+    // A cluster that is ready from the start is told of as pipeline-controller did.
+    management().apply(pipeline({.ns = ns, .name = "late", .dev_cluster = "leaf"}));
+    CHECK(eventually(
+        [&] { return condition(ns, "Ready", "late") == "True ReconciliationSucceeded"; }));
+    CHECK(eventually([&] { return event_reasons(ns, ns + "/late").size() == 1; }));
+    CHECK(event_reasons(ns, ns + "/late").front() == "Updated");
 }
 
 TEST_CASE("daemon: without a cluster reference a Pipeline is Ready, and Updated is told") {
@@ -57,26 +85,117 @@ TEST_CASE("daemon: an application that is missing, made, and then runs is follow
 }
 
 TEST_CASE("daemon: an application on another cluster is followed through its GitopsCluster") {
-    Cluster leaf;
-    leaf.apply_file(PROMOTIOND_SOURCE "/tests/kubernetes/crds/applications.yaml");
-    const std::string key = GENERATE("value", "kubeconfig");
+    const std::string key = GENERATE("value", "value.yaml", "kubeconfig");
     CAPTURE(key);
     const auto ns = make_spaces(management());
     make_application(management(), ns + "-prod");
-    management().must({"create", "secret", "generic", "leaf-access", "-n", ns,
-                       "--from-literal=" + key + "=" + portable_kubeconfig(leaf)});
+    set_kubeconfig(ns, "leaf-access", key, portable_kubeconfig(leaf()));
     make_cluster(ns, "leaf", "leaf-access");
     make_cluster_ready(ns, "leaf", true);
     const Daemon daemon(ns);
     management().apply(pipeline({.ns = ns, .dev_cluster = "leaf"}));
     REQUIRE(eventually([&] { return condition(ns, "Ready") == "False TargetNotReadable"; }));
     CHECK(eventually([&] { return target(ns, "error").find("not found") != std::string::npos; }));
-    leaf.must({"create", "namespace", ns});
-    make_application(leaf, ns);
+    leaf().must({"create", "namespace", ns});
+    make_application(leaf(), ns);
     REQUIRE(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
     CHECK(target(ns, "ready") == "false");
-    runs(leaf, ns, "1.0.1");
+    runs(leaf(), ns, "1.0.1");
     CHECK(eventually([&] { return target(ns, "revision") == "\"1.0.1\""; }));
+}
+
+TEST_CASE("daemon: a cluster that comes, rotates its credentials and goes is followed") {
+    const auto ns = make_spaces(management());
+    make_application(management(), ns + "-prod");
+    leaf().must({"create", "namespace", ns});
+    make_application(leaf(), ns);
+    const Daemon daemon(ns);
+    management().apply(pipeline({.ns = ns, .dev_cluster = "leaf"}));
+    REQUIRE(eventually([&] { return condition(ns, "Ready") == "False TargetNotReadable"; }));
+    // As Cluster API has it: the Secret is named after its cluster.
+    set_kubeconfig(ns, "capi-kubeconfig", "value", portable_kubeconfig(leaf(), "old-token"));
+    management().apply(
+        "apiVersion: gitops.weave.works/v1alpha1\nkind: GitopsCluster\nmetadata: {name: leaf, "
+        "namespace: " +
+        ns + "}\nspec: {capiClusterRef: {name: capi}}\n");
+    make_cluster_ready(ns, "leaf", true);
+    REQUIRE(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
+
+    set_kubeconfig(ns, "capi-kubeconfig", "value", portable_kubeconfig(leaf(), "new-token"));
+    leaf().set_users({{"new-token", "promotiond", {"system:masters"}}});
+    leaf().restart();
+    runs(leaf(), ns, "1.0.1");
+    CHECK(eventually([&] { return target(ns, "revision") == "\"1.0.1\""; }));
+
+    management().must({"delete", "gitopscluster", "leaf", "-n", ns});
+    CHECK(eventually([&] { return target(ns, "error").find("not found") != std::string::npos; }));
+    CHECK(condition(ns, "Ready") == "False TargetNotReadable");
+}
+
+TEST_CASE("daemon: what an application runs is read in each version and kind that there is") {
+    struct Row {
+        std::string version;
+        std::string kind;
+        std::string plural;
+        std::string status;
+    };
+    const std::string ready = R"("conditions":[{"type":"Ready","status":"True"}],)";
+    const auto row = GENERATE_COPY(
+        Row{"helm.toolkit.fluxcd.io/v2beta1", "HelmRelease", "helmreleases",
+            ready + R"("lastAppliedRevision":"1.0.1")"},
+        Row{"helm.toolkit.fluxcd.io/v2beta2", "HelmRelease", "helmreleases",
+            ready + R"("history":[{"chartVersion":"1.0.1","status":"deployed"}])"},
+        Row{"argoproj.io/v1alpha1", "Application", "applications",
+            R"("health":{"status":"Healthy"},"sync":{"status":"Synced","revision":"1.0.1"})"});
+    CAPTURE(row.version);
+    const auto ns = make_spaces(management());
+    for (const auto& space : {ns, ns + "-prod"}) {
+        management().apply("apiVersion: " + row.version + "\nkind: " + row.kind +
+                           "\nmetadata: {name: app, namespace: " + space + "}\nspec: {}\n");
+    }
+    const Daemon daemon(ns);
+    management().apply(pipeline({.ns = ns, .kind = row.kind, .version = row.version}));
+    REQUIRE(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
+    CHECK(eventually([&] { return !event_reasons(ns, "Updated pipeline " + ns).empty(); }));
+    CHECK(target(ns, "ready") == "false");
+    // Argo CD's status is no subresource.
+    const bool argo = row.kind == "Application";
+    const auto answer =
+        management().send("PATCH",
+                          "/apis/" + row.version + "/namespaces/" + ns + "/" + row.plural + "/app" +
+                              (argo ? "" : "/status"),
+                          "{\"status\":{" + row.status + "}}", "application/merge-patch+json");
+    INFO(answer.body);
+    REQUIRE(answer.code == 200);
+    CHECK(eventually([&] { return target(ns, "revision") == "\"1.0.1\""; }));
+    CHECK(target(ns, "ready") == "true");
+}
+
+TEST_CASE(
+    "daemon: however many Pipelines, one watch for a kind, and no list while nothing happens") {
+    const auto ns = make_spaces(management());
+    make_application(management(), ns);
+    make_application(management(), ns + "-prod");
+    for (const char* name : {"app", "second", "third"})
+        management().apply(pipeline({.ns = ns, .name = name}));
+    const auto asked = [](const char* verb) {
+        return management().count(verb, "helmreleases") + management().count(verb, "pipelines");
+    };
+    const auto watches = asked("watch");
+    const auto lists = asked("list");
+    const Daemon daemon(ns);
+    for (const char* name : {"app", "second", "third"}) {
+        REQUIRE(eventually(
+            [&] { return condition(ns, "Ready", name) == "True ReconciliationSucceeded"; }));
+    }
+    CHECK(eventually([&] { return asked("watch") == watches + 2; }));
+    for (const char* revision : {"1.0.0", "2.0.0", "3.0.0"}) {
+        runs(management(), ns, revision);
+        REQUIRE(eventually(
+            [&] { return target(ns, "revision") == std::string("\"") + revision + "\""; }));
+    }
+    CHECK(asked("watch") == watches + 2);
+    CHECK(asked("list") == lists + 2);
 }
 
 TEST_CASE("daemon: a revision that runs in dev is promoted without any event, once, and told of") {

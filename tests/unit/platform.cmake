@@ -12,5 +12,6 @@ promotiond_test(platform_kube
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_lease_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_pipelines_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_report_test.cpp
+            ${CMAKE_CURRENT_LIST_DIR}/platform_kube_status_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_watch_test.cpp
     LINKS promotiond::platform promotiond_http_simulator LABELS "unit;threads")
