@@ -8,7 +8,7 @@ source=$1 debs=$2
 . "$source/tests/packaging/skip.sh"
 . "$source/tests/packaging/machine.sh"
 needs mmdebstrap systemd-nspawn nsenter dpkg-deb
-[ "$(id -u)" = 0 ] || skip "systemd-nspawn needs root"
+needs_namespaces
 ls "$debs"/promotiond_*.deb >/dev/null 2>&1 || { echo "no packages in $debs; run scripts/package deb"; exit 1; }
 
 machines=$source/build/packages/machines
@@ -33,7 +33,7 @@ for each in "$root"/debs/*.deb; do
     dpkg-deb --root-owner-group -Zgzip -b "$scratch/next" "$root/next" >/dev/null
     rm -rf "$scratch/next"
 done
-cp "$source/tests/packaging/deb_inside.sh" "$source/tests/packaging/inside.sh" "$source/packaging/deb/tests/smoke" "$root/root/"
+cp "$source/tests/packaging/deb_inside.sh" "$source/tests/packaging/inside.sh" "$source/packaging/deb/tests/smoke" "$source/docs/operations.md" "$root/root/"
 
 machine_start "$root"
 machine_run bash /root/deb_inside.sh

@@ -143,12 +143,24 @@ cp /var/lib/promotiond/journal.db /root/journal.db
 sqlite3 /var/lib/promotiond/journal.db 'PRAGMA user_version = 999'
 mark
 refuses_to_start
-said 'journal' || fail "no reason in the log"
+said 'journal.db has schema 999, .*run the version that wrote it' || fail "no reason in the log"
 cp /root/journal.db /var/lib/promotiond/journal.db
 systemctl stop promotiond
 systemctl reset-failed promotiond
 systemctl start promotiond
 soon curl -fs http://127.0.0.1:8081/readyz
+
+promise "the guide's commands back the journal up while it is used, and bring it back"
+sed -n '/^## Back up/,/^## /{/^```sh$/,/^```$/{/^```/d;p}}' /root/operations.md >/root/commands
+[ "$(grep -c journal.db /root/commands)" -ge 3 ] || fail "the guide has other commands: $(cat /root/commands)"
+bash -e <(grep '\.backup' /root/commands)
+sqlite3 /var/backups/promotiond.db 'PRAGMA quick_check' | grep -qx ok || fail "the copy is damaged"
+systemctl stop promotiond
+echo lost >/var/lib/promotiond/journal.db
+bash -e <(grep -v '\.backup' /root/commands)
+soon curl -fs http://127.0.0.1:8081/readyz
+curl -fs "http://127.0.0.1:8082$first" >/dev/null || fail "the promotion is not in the restored journal"
+rm /var/backups/promotiond.db
 
 promise "the socket is not enabled by itself; with it, events wait through a restart of the service"
 [ "$(systemctl is-enabled promotiond.socket)" = disabled ] || fail "the socket is $(systemctl is-enabled promotiond.socket)"
