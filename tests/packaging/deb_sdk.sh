@@ -9,7 +9,7 @@ source=$1 debs=$2
 . "$source/tests/packaging/skip.sh"
 . "$source/tests/packaging/machine.sh"
 needs mmdebstrap dpkg-deb chroot
-[ "$(id -u)" = 0 ] || skip "chroot needs root"
+needs_namespaces
 ls "$debs"/promotiond-dev_*.deb >/dev/null 2>&1 || { echo "no packages in $debs; run scripts/package deb"; exit 1; }
 
 machines=$source/build/packages/machines

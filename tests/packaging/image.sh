@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# The container image: what it is made of, and that it runs as Kubernetes would run it - another user than root, a root file
-# system that cannot be written, no capabilities - answers probes and drains.
+# The container image: built, what it is made of, and that it runs as Kubernetes would run it - another user than root, a root
+# file system that cannot be written, no capabilities - answers probes and drains.
 #
-#   image.sh SOURCE IMAGE     IMAGE is the archive that scripts/package image wrote
+#   image.sh SOURCE     SOURCE/build/packages/deb is the directory that scripts/package deb filled
 set -euo pipefail
-source=$1 image=$2
+source=$1
 . "$source/tests/packaging/skip.sh"
+needs_namespaces
+"$source/scripts/package" image
 needs podman runc skopeo nsenter openssl
-[ "$(id -u)" = 0 ] || skip "podman needs root to enter the container's network"
-[ -f "$image" ] || { echo "no image $image; run scripts/package deb and scripts/package image"; exit 1; }
+image=$source/build/packages/image/promotiond.oci.tar
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/promotiond-image-XXXXXX")
 podman() { command podman --root "$scratch/storage" --runroot "$scratch/run" --storage-driver vfs --runtime runc --cgroup-manager cgroupfs "$@"; }

@@ -26,7 +26,7 @@ machine_start() {
     machine=$!
     local tries=600
     until leader=$(pgrep -P "$machine" | head -1) && [ -n "$leader" ] && machine_run systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; do
-        kill -0 "$machine" 2>/dev/null || { cat "$1.log"; machine=; skip "systemd-nspawn cannot boot a machine here"; }
+        kill -0 "$machine" 2>/dev/null || { cat "$1.log"; machine=; cannot "systemd-nspawn cannot boot a machine here"; }
         tries=$((tries - 1))
         [ "$tries" -gt 0 ] || { cat "$1.log"; return 1; }
         sleep 0.1

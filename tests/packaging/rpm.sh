@@ -8,7 +8,7 @@ source=$1 rpms=$2
 . "$source/tests/packaging/skip.sh"
 . "$source/tests/packaging/machine.sh"
 needs mmdebstrap systemd-nspawn nsenter
-[ "$(id -u)" = 0 ] || skip "systemd-nspawn needs root"
+needs_namespaces
 ls "$rpms"/promotiond-[0-9]*.rpm >/dev/null 2>&1 || { echo "no packages in $rpms; run scripts/package rpm"; exit 1; }
 
 machines=$source/build/packages/machines
