@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 
 #include <cstdio>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <promotiond/testing.hpp>
@@ -287,7 +288,7 @@ const promotiond_plugin* open(const std::string& file, Report& report) {
 
 }  // namespace
 
-int main(int count, char** words) {
+int main(int count, char** words) try {
     const auto options = parse(count, words);
     if (!options) {
         std::fprintf(stderr,
@@ -322,4 +323,7 @@ int main(int count, char** words) {
     check_parallel(*plugin, *options, report);
     std::printf("%d broken\n", report.broken());
     return report.broken() == 0 ? 0 : 1;
+} catch (const std::exception& thrown) {
+    std::fprintf(stderr, "promotiond-verify: cannot try the strategy: %s\n", thrown.what());
+    return 2;
 }

@@ -33,7 +33,8 @@ machine_start() {
     done
 }
 
-machine_run() { nsenter --target "$leader" --all "$@"; }
+# Nothing of this environment is meant for the machine, a TMPDIR least of all.
+machine_run() { nsenter --target "$leader" --all env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 "$@"; }
 
 machine_stop() {
     [ -n "${machine:-}" ] || return 0

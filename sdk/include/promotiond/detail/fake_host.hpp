@@ -117,8 +117,10 @@ inline std::string Instance::lane(const Request& request) {
 }
 
 inline FakeHost::FakeHost() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "promotiond-test-XXXXXX").string();
+    std::error_code failed;
+    const auto temporary = std::filesystem::temp_directory_path(failed);
+    if (failed) throw std::runtime_error("TMPDIR names no directory; name one to write to");
+    std::string pattern = (temporary / "promotiond-test-XXXXXX").string();
     if (::mkdtemp(pattern.data()) == nullptr) {
         throw std::runtime_error("cannot make a directory " + pattern);
     }
