@@ -215,6 +215,8 @@ void Engine::State::stage_returned(Turn& turn, const Returned& returned) {
     const model::Promotion carried_out = *turn.stage.find(returned.slot.scope, returned.slot.id);
     if (carried_out.phase == Phase::Pending || carried_out.phase == Phase::Succeeded) {
         stage_taken_over(turn, carried_out, returned.can_observe);
+    } else if (carried_out.phase == Phase::Queued) {
+        yield(turn, carried_out);
     }
 }
 

@@ -67,7 +67,8 @@ Result<void> Engine::State::load() {
                 // that an orderly stop cut off is no longer Running.
                 promotion.reason = "the daemon ended while it ran";
                 promotion.updated = promotion.not_before = clock.now();
-                turn.stage.move(std::move(promotion), "daemon");
+                turn.stage.move(promotion, "daemon");
+                yield(turn, promotion);
             }
         }
     }

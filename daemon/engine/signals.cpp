@@ -53,7 +53,39 @@ bool settled(const Stage& stage, const Waiter& waiter) {
         });
 }
 
+bool leads_back(const decision::Decision& decided) {
+    return std::any_of(decided.due.begin(), decided.due.end(),
+                       [](const auto& due) { return due.promotion.ordinal > 0; });
+}
+
+// Flux tells whole seconds: the order of two events within one is not known from them.
+decision::Decision nothing_new(const decision::Decision& decided) {
+    decision::Decision nothing;
+    nothing.verdict = decision::Verdict::Ignore;
+    nothing.reasons = {{"repeated", "this very event was taken before; nothing new"}};
+    for (const auto& due : decided.due) {
+        const auto& promotion = due.promotion;
+        if (promotion.ordinal == 0) continue;
+        nothing.existing.push_back(
+            model::promotion_id(promotion.scope, promotion.revision, promotion.ordinal - 1));
+    }
+    return nothing;
+}
+
 }  // namespace
+
+// True for the very bytes of an event that was taken before. Without a time of their own they are
+// no repeat: an application may come to the same state twice.
+Result<bool> Engine::State::is_repeat(const Stage& stage, const model::ReceivedEvent& event) const {
+    if (!event.event.timestamp) return false;
+    const auto& events = stage.batch().events;
+    const auto same = [&event](const journal::EventRecord& other) {
+        return other.digest == event.digest && other.pipeline == event.pipeline &&
+               other.environment == event.environment;
+    };
+    if (std::any_of(events.begin(), events.end(), same)) return true;
+    return journal.knows_event(event.pipeline, event.environment, event.digest);
+}
 
 void Engine::State::handle(Turn& turn, const EventSignal& signal) {
     Stage& stage = turn.stage;
@@ -64,6 +96,11 @@ void Engine::State::handle(Turn& turn, const EventSignal& signal) {
                           [&](const model::History& history) {
                               return decision::decide(*pipeline, history, event, clock.now());
                           });
+    if (decided && leads_back(*decided)) {
+        const auto repeated = is_repeat(stage, event);
+        if (!repeated) return refuse_with(turn, signal.done, repeated.error());
+        if (*repeated) decided = nothing_new(*decided);
+    }
     if (!decided) return refuse_with(turn, signal.done, decided.error());
     Accepted accepted{decided->verdict, decided->reasons, decided->existing, !decided->due.empty()};
     for (const auto& evidence : decided->evidence) stage.add_evidence(event.pipeline, evidence);

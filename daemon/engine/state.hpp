@@ -104,6 +104,7 @@ struct Turn {
     std::vector<model::Observation> seen;   // of which something follows
     std::set<model::PipelineName> touched;  // whose state is new, apart from steps
     std::vector<Again> again;
+    std::vector<model::PromotionId> overtaken;  // while they run
 };
 
 class Engine::State {
@@ -174,6 +175,8 @@ private:
     void add_due(Turn& turn, const decision::Due& due);
     [[nodiscard]] Result<bool> left_unapproved(const Stage& stage,
                                                const model::PromotionId& id) const;
+    [[nodiscard]] Result<bool> is_repeat(const Stage& stage,
+                                         const model::ReceivedEvent& event) const;
     // Why a promotion that this one waits for cannot begin now.
     [[nodiscard]] std::optional<Error> unserved(const Stage& stage, const Waiter& waiter) const;
     // Those whose promotions have all settled, or whose time is up by then.
@@ -182,6 +185,9 @@ private:
     // overtaking.cpp
     void overtake(Turn& turn, const model::Promotion& newer,
                   const std::vector<model::PromotionId>& elders);
+    void give_way(Turn& turn, model::Promotion elder, const model::Promotion& newer,
+                  const std::string& actor);
+    void yield(Turn& turn, const model::Promotion& queued);
     [[nodiscard]] std::vector<model::PromotionId> elders_of(const Stage& stage,
                                                             const model::Promotion& newer) const;
     void stage_taken_over(Turn& turn, const model::Promotion& newer, bool can_observe);

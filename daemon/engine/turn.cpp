@@ -79,6 +79,10 @@ void Engine::State::settle(Turn& turn) {
         if (last != nullptr && last->phase == promotion.phase) plan(promotion);
         if (status != nullptr) status->stepped(promotion, step.transition);
     }
+    for (auto& [number, call] : calls_) {
+        const auto& ids = turn.overtaken;
+        if (std::find(ids.begin(), ids.end(), call.slot.id) != ids.end()) call.stop.request_stop();
+    }
     for (const auto& [name, history] : turn.stage.changed()) turn.touched.insert(name);
     tell_status(turn.touched);
     for (auto& [slot, wait] : turn.again) {

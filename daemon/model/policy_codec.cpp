@@ -127,15 +127,15 @@ void read_strategies(NodeReader& reader, const YamlNode& mapping, const std::str
     for (std::size_t i = 0; i < mapping.members.size(); ++i) {
         const auto& [key, value] = mapping.members[i];
         if (is_setting(key)) continue;
-        if (policy.strategy) {
-            reader.fail(mapping.key_positions[i], path + shown(key),
-                        "a second strategy beside " + found_at + "; keep exactly one");
-            return;
-        }
         const std::size_t before = reader.mistakes();
         StrategyCall call = read_call(reader, key, mapping.key_positions[i], value, path);
         // A mistyped setting is not the strategy that stands beside it.
         if (reader.mistakes() > before) continue;
+        if (policy.strategy) {
+            reader.fail(mapping.key_positions[i], path + shown(key),
+                        "a second strategy beside " + found_at + "; keep exactly one");
+            continue;
+        }
         found_at = path + shown(key);
         policy.strategy = std::move(call);
     }

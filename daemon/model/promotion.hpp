@@ -55,11 +55,12 @@ inline constexpr std::array kPhases{Phase::Queued,     Phase::AwaitingApproval, 
 
 // Every legal transition; nothing else is ever written. A promotion begins as Queued or
 // AwaitingApproval.
-inline constexpr std::array<std::pair<Phase, Phase>, 22> kTransitions{{
+inline constexpr std::array<std::pair<Phase, Phase>, 23> kTransitions{{
     {Phase::AwaitingApproval, Phase::Queued},      // approved
     {Phase::AwaitingApproval, Phase::Superseded},  // a newer revision waits now
     {Phase::AwaitingApproval, Phase::Cancelled},
     {Phase::Queued, Phase::Running},  // a worker took it
+    {Phase::Queued, Phase::Pending},  // a newer revision goes first, and a pull request is open
     {Phase::Queued, Phase::Superseded},
     {Phase::Queued, Phase::Cancelled},
     {Phase::Queued,

@@ -99,7 +99,8 @@ public:
         auto opened = open(promotion, call);
         if (!opened) return gitops::not_seen(opened.error());
         auto forge = forge_of(*opened, call);
-        auto outcome = gitops::observe(promotion, external_id, details, call, forge);
+        auto outcome = gitops::observe(promotion, external_id, details, call,
+                                       opened->config.pull_request, forge);
         quiet_->keep(opened->site.collection, call, forge.asked_pause());
         return outcome;
     }

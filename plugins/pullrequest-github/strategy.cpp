@@ -55,7 +55,8 @@ public:
         auto opened = open(promotion, call);
         if (!opened) return gitops::not_seen(opened.error());
         GitHub forge(call, std::move(opened->site), std::move(opened->keys.access));
-        return gitops::observe(promotion, external_id, details, call, forge);
+        return gitops::observe(promotion, external_id, details, call, opened->config.pull_request,
+                               forge);
     }
 
     std::string lane(const Promotion& promotion) const override {

@@ -101,10 +101,10 @@ bool passes(const Error& error) {
 
 enum class Opened { Created, Updated };
 
-Outcome complete(const Promotion& promotion, Call& call, const PullRequestOptions& options,
+Outcome complete(const Promotion& promotion, Call& call, const PullRequestConfig& config,
                  Mirror& mirror, Forge& forge, const PullRequest& request, Opened opened) {
     if (request.state != PullRequestState::Open) return settled(request);
-    auto warnings = forge.apply(request, options);
+    auto warnings = forge.apply(request, config.options);
     if (!warnings && passes(warnings.error()) && promotion.attempt < kTriesForOptions) {
         return Outcome::from(warnings.error());
     }
@@ -117,6 +117,7 @@ Outcome complete(const Promotion& promotion, Call& call, const PullRequestOption
         list.add(warning);
     }
     auto details = details_of(request);
+    details.set("repository", config.url);
     details.set("warnings", list);
     add_diff(details, mirror, request.head_sha);
     return Outcome::pending(request.url, std::to_string(request.number))
@@ -212,7 +213,7 @@ Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig&
                                       *std::move(found), forge);
         if (request) {
             request->head_sha = *pushed;
-            return complete(promotion, call, config.options, mirror, forge, *request, opened);
+            return complete(promotion, call, config, mirror, forge, *request, opened);
         }
         const Error failure = context(std::move(request).error(), "cannot open pull request");
         // The branch was deleted since, or the forge is behind its own git: looked at again.
@@ -245,7 +246,7 @@ Outcome plan(const Promotion& promotion, Call& call, const PullRequestConfig& co
 }
 
 Outcome observe(const Promotion& promotion, std::string_view external_id, std::string_view details,
-                Call& call, Forge& forge) {
+                Call& call, const PullRequestConfig& config, Forge& forge) {
     std::uint64_t number = 0;
     const char* const end = external_id.data() + external_id.size();
     const auto read = std::from_chars(external_id.data(), end, number);
@@ -262,7 +263,15 @@ Outcome observe(const Promotion& promotion, std::string_view external_id, std::s
     } catch (const Poco::Exception&) {
         call.log(Level::Warn, "the details of the last answer cannot be read; looking afresh");
     }
-    auto now = forge.by_number(number, last->optValue<std::string>("etag", {}));
+    // Another spelling of the same repository's address shows the same request.
+    const auto url = last->optValue<std::string>("url", {});
+    const bool renamed = last->optValue<std::string>("repository", config.url) != config.url;
+    auto now = forge.by_number(number, renamed ? "" : last->optValue<std::string>("etag", {}));
+    const bool gone = !now && now.error().kind == ErrorKind::NotFound;
+    if (renamed && (gone || (now && *now && (*now)->url != url))) {
+        return Outcome::rejected(url + " is not of the repository that the Pipeline names now, " +
+                                 config.url + "; merge or close it there by hand");
+    }
     if (!now) return not_seen(now.error());
     if (!*now) {
         return Outcome::pending(last->optValue<std::string>("url", {}), std::string(external_id))
@@ -276,6 +285,7 @@ Outcome observe(const Promotion& promotion, std::string_view external_id, std::s
     if (request.state != PullRequestState::Open) return settled(request);
     last->set("etag", request.etag);
     last->set("url", request.url);
+    last->set("repository", config.url);
     auto pending = Outcome::pending(request.url, std::string(external_id));
     // Said when it comes and when it goes; in between the daemon keeps the last word.
     if (request.obstacle != last->optValue<std::string>("obstacle", {})) {

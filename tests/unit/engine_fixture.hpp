@@ -48,7 +48,8 @@ public:
             targets_.push_back(request.target);
             ++promoted;
             changed_.notify_all();
-            if (hold && !changed_.wait(held, options.stop, [this] { return !hold; })) {
+            const std::stop_token stop = hears_no_stop ? std::stop_token{} : options.stop;
+            if (hold && !changed_.wait(held, stop, [this] { return !hold; })) {
                 answer.outcome = Outcome::Cancelled;
                 --running_;
                 return answer;
@@ -109,6 +110,7 @@ public:
     std::atomic<bool> one_lane{true};
     std::atomic<bool> served{true};
     std::atomic<bool> hold{false};
+    std::atomic<bool> hears_no_stop{false};
     std::atomic<bool> merged{false};
     std::atomic<int> promoted{0};
     std::atomic<int> observed{0};

@@ -73,7 +73,7 @@ TEST_CASE("engine: what was let go goes on until the newer revision is let go as
     const auto newer = house.promote("1.1.0");
     CHECK(house.phase(older) == Phase::Running);
     house.approve("1.1.0");
-    CHECK(house.phase(older) == Phase::Superseded);
+    CHECK(house.comes_to(older, Phase::Superseded));
     house.carrier->let_go();
     CHECK(house.comes_to(newer, Phase::Pending));
 }
@@ -128,5 +128,72 @@ TEST_CASE("engine: an older pull request that is not the newer one's is looked a
             house.pass(milliseconds{10});
             return house.phase(older) == Phase::Succeeded;
         }));
+    }
+}
+
+TEST_CASE("engine: what is Queued again while its pull request is open is watched, not forgotten") {
+    Forge house;
+    house.manual = true;
+    house.carrier->promote_revision = [](const std::string& revision) {
+        return revision == "1.0.0" ? Outcome::Pending : Outcome::Rejected;
+    };
+    const auto older = house.open_older();
+    house.carrier->promote_revision = [](const std::string& revision) {
+        return revision == "1.0.0" ? Outcome::Retry : Outcome::Rejected;
+    };
+    Awaited<model::Promotion> retried;
+    house.engine->retry(older, "operator:ann", retried.callback());
+    REQUIRE(retried.get());
+    REQUIRE(house.soon([&] { return house.journal->promotion(older)->attempt == 1; }));
+    REQUIRE(house.comes_to(older, Phase::Queued));
+    REQUIRE(house.comes_to(house.promote("1.1.0"), Phase::Failed));
+    CHECK(house.phase(older) == Phase::Pending);
+    house.older_is = Outcome::Done;
+    CHECK(house.soon([&] {
+        house.pass(milliseconds{10});
+        return house.phase(older) == Phase::Succeeded;
+    }));
+}
+
+TEST_CASE("engine: a call that a newer revision stops is believed when it opened a pull request") {
+    Forge house;
+    house.carrier->hold = house.carrier->hears_no_stop = true;
+    house.carrier->promote_revision = [](const std::string& revision) {
+        return revision == "1.0.0" ? Outcome::Pending : Outcome::Rejected;
+    };
+    house.start();
+    const auto older = house.promote("1.0.0");
+    REQUIRE(house.carrier->was_called(1));
+    const auto newer = house.promote("1.1.0");
+    CHECK(house.phase(older) == Phase::Running);
+    house.carrier->let_go();
+    REQUIRE(house.comes_to(newer, Phase::Failed));
+    CHECK(house.phase(older) == Phase::Pending);
+    house.older_is = Outcome::Done;
+    CHECK(house.comes_to(older, Phase::Succeeded));
+}
+
+TEST_CASE("engine: a call that a newer revision stops gives way when it opened nothing") {
+    House house;
+    house.carrier->hold = house.carrier->hears_no_stop = true;
+    house.carrier->promote_revision = [](const std::string& revision) {
+        return revision == "1.0.0" ? Outcome::Retry : Outcome::Pending;
+    };
+    house.start();
+    const auto older = house.promote("1.0.0");
+    REQUIRE(house.carrier->was_called(1));
+    const auto newer = house.promote("1.1.0");
+    CHECK(house.phase(older) == Phase::Running);
+
+    House killed;  // what a kill would have left
+    for (const char* name : {"journal.db", "journal.db-wal"})
+        std::filesystem::copy_file(house.folder / name, killed.folder / name);
+    std::filesystem::permissions(killed.folder / "journal.db", std::filesystem::perms(0600));
+    killed.carrier->promote_revision = house.carrier->promote_revision;
+    killed.start();
+    house.carrier->let_go();
+    for (auto* each : {&house, &killed}) {
+        REQUIRE(each->comes_to(newer, Phase::Pending));
+        CHECK(each->phase(older) == Phase::Superseded);
     }
 }

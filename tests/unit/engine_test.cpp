@@ -56,7 +56,7 @@ TEST_CASE("engine: a newer revision stops the running call, and lanes never run 
     const auto old = house.send("1.0.0");
     REQUIRE(house.comes_to(old->promotions[0], Phase::Running));
     const auto next = house.send("1.1.0");
-    CHECK(house.phase(old->promotions[0]) == Phase::Superseded);
+    CHECK(house.comes_to(old->promotions[0], Phase::Superseded));
     REQUIRE(house.comes_to(next->promotions[0], Phase::Running));
     CHECK(house.carrier->most_running == 1);
     CHECK(house.phase(old->promotions[0]) == Phase::Superseded);
@@ -181,4 +181,32 @@ TEST_CASE("engine: gauges tell from the start what was loaded") {
     house.open();
     const auto& failed = house.metrics->gauge("promotiond_promotions", "", {{"phase", "Failed"}});
     CHECK(failed.value() == 1);
+}
+
+TEST_CASE(
+    "engine: a replay of an older event leads to nothing, even within the newer one's second") {
+    House house;
+    house.start();
+    const auto tell = [&house](const std::string& revision, const std::string& body) {
+        model::ReceivedEvent event;
+        event.pipeline = {"apps", "shop"};
+        event.environment = "dev";
+        event.event.object = {"helm.toolkit.fluxcd.io/v2", "HelmRelease", "dev", "shop"};
+        event.event.severity = "info";
+        event.event.reason = "UpgradeSucceeded";
+        event.event.revision = revision;
+        event.event.timestamp = WallTime{std::chrono::seconds{1'770'000'000}};
+        event.body = event.digest = body;
+        Awaited<Accepted> answer;
+        house.engine->submit(event, answer.callback());
+        return answer.get();
+    };
+    const auto older = tell("1.0.0", "a");
+    const auto newer = tell("1.1.0", "b");
+    const auto replayed = tell("1.0.0", "a");
+    REQUIRE(replayed);
+    CHECK(replayed->verdict == decision::Verdict::Ignore);
+    CHECK(replayed->promotions == older->promotions);
+    REQUIRE(house.comes_to(newer->promotions.at(0), Phase::Succeeded));
+    CHECK(tell("1.0.0", "another event")->verdict == decision::Verdict::Promote);
 }

@@ -38,8 +38,9 @@ public:
     }
     Outcome observe(const std::string& id, const std::string& details = "") {
         Promotion p = promotion("1.1.0");
-        return run(
-            [&](Call& call, Mirror&) { return gitops::observe(p, id, details, call, forge); });
+        return run([&](Call& call, Mirror&) {
+            return gitops::observe(p, id, details, call, config, forge);
+        });
     }
 
     testing::FakeHost host;
@@ -362,6 +363,24 @@ TEST_CASE("pull request: it is watched until it is merged or closed") {
     CHECK(closed.code == PROMOTIOND_REJECTED);
     CHECK_THAT(closed.why, Catch::Contains("closed without a merge"));
     CHECK(scene.observe("-1").code == PROMOTIOND_REJECTED);
+}
+
+TEST_CASE(
+    "pull request: a number of another repository is never taken for the one that was opened") {
+    Scene scene;
+    const Outcome opened = scene.promote();
+    scene.config.url = "git@forge.test:team/fleet.git";
+    CHECK(scene.observe("1", opened.details).code == PROMOTIOND_PENDING);
+    scene.config.url = "https://forge.test/team/other";
+    SECTION("which has such a number") {
+        scene.forge.all[0].url = "https://forge.test/team/other/pull/1";
+        scene.forge.all[0].state = PullRequestState::Merged;
+    }
+    SECTION("which has none") { scene.forge.all.clear(); }
+    const Outcome seen = scene.observe("1", opened.details);
+    CHECK(seen.code == PROMOTIOND_REJECTED);
+    CHECK_THAT(seen.why, Catch::Contains(opened.location) &&
+                             Catch::Contains("now, https://forge.test/team/other; merge or close"));
 }
 
 TEST_CASE("pull request: what keeps it from being merged is said when it comes and when it goes") {

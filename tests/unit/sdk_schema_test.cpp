@@ -202,8 +202,8 @@ TEST_CASE("schema: the details of a pull request and of its plan are as details'
         const auto opened = sdk::gitops::promote(promotion, call, config, *mirror, forge);
         CHECK(opened.code == PROMOTIOND_PENDING);
         CHECK(complaint("details", opened.details).empty());
-        const auto seen =
-            sdk::gitops::observe(promotion, opened.external_id, opened.details, call, forge);
+        const auto seen = sdk::gitops::observe(promotion, opened.external_id, opened.details, call,
+                                               config, forge);
         CHECK(complaint("details", seen.details.empty() ? "{}" : seen.details).empty());
         return seen.code;
     });

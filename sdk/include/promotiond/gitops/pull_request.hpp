@@ -125,8 +125,11 @@ public:
                               const PullRequestConfig& config, Mirror& mirror, Forge& forge);
 [[nodiscard]] Outcome plan(const Promotion& promotion, Call& call, const PullRequestConfig& config,
                            Mirror& mirror);
+// external_id and details are those of the last answer. Rejected as well when the request is of
+// another repository than config names now: numbers say nothing there.
 [[nodiscard]] Outcome observe(const Promotion& promotion, std::string_view external_id,
-                              std::string_view details, Call& call, Forge& forge);
+                              std::string_view details, Call& call, const PullRequestConfig& config,
+                              Forge& forge);
 // What a failed look comes to: another look later, whatever failed. Only what the forge says of the
 // request itself (merged, closed) settles a promotion; a token that is being rotated does not.
 [[nodiscard]] Outcome not_seen(const Error& error);
