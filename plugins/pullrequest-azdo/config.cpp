@@ -75,10 +75,12 @@ Result<Keys> read_keys(const sdk::Call& call, const std::string& secret, bool ov
     if (reader.failure) return *reader.failure;
     const bool api = !keys.access.token.empty() || !keys.access.bearer.empty();
     if (!api && (over_ssh || keys.git.password.empty())) {
-        return Error{ErrorKind::Invalid,
+        // Secrets are often made before their tokens, for the key that signs events.
+        return Error{ErrorKind::Transient,
                      "secret " + secret +
                          " has neither the key token (a personal access token) nor bearerToken" +
-                         (over_ssh ? "" : ", nor username and password")};
+                         (over_ssh ? "" : ", nor username and password") +
+                         "; put one there, no restart is needed"};
     }
     if (auto whole = forge::settle_git_credentials(keys.git, over_ssh, secret); !whole) {
         return std::move(whole).error();

@@ -44,8 +44,11 @@ Result<Keys> read_keys(const sdk::Call& call, const std::string& secret, bool ov
     keys.git = forge::read_git_credentials(reader);
     if (reader.failure) return *reader.failure;
     if (keys.access.token.empty() && keys.app.app_id.empty()) {
-        return Error{ErrorKind::Invalid,
-                     "secret " + secret + " has neither the key token nor githubAppID"};
+        // Secrets are often made before their tokens, for the key that signs events.
+        return Error{ErrorKind::Transient,
+                     "secret " + secret +
+                         " has neither the key token nor githubAppID; put one "
+                         "there, no restart is needed"};
     }
     if (auto whole = forge::settle_git_credentials(keys.git, over_ssh, secret); !whole) {
         return std::move(whole).error();
