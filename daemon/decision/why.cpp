@@ -29,6 +29,14 @@ std::string command(const Pipeline& pipeline, const std::string& verb, const std
 }
 
 Finding about_queued(const Promotion& promotion, const std::string& what, WallTime now) {
+    const bool put_off = promotion.not_before > promotion.updated;
+    if (promotion.not_before <= now && put_off) {
+        return {60,
+                {"waiting-for-retry", what + " did not succeed yet (" + promotion.reason +
+                                          ") and is about to be tried again"},
+                "mend what the reason names",
+                promotion.updated};
+    }
     if (promotion.not_before <= now) {
         return {40, {"queued", what + " is about to be carried out"}, "", promotion.updated};
     }

@@ -68,6 +68,9 @@ TEST_CASE("why: each phase of a promotion has its words and its way on") {
     promotion.not_before = story.now + std::chrono::seconds{30};
     CHECK(why_prod(story).reasons[0].code == "waiting-for-retry");
     CHECK(why_prod(story).headline.find("forge answered 503") != std::string::npos);
+    promotion.not_before = story.now;
+    promotion.updated = story.now - std::chrono::seconds{30};
+    CHECK(why_prod(story).headline.find("(forge answered 503) and is about") != std::string::npos);
 
     promotion.phase = Phase::Failed;
     CHECK(why_prod(story).unblock.find("promotionctl retry " + promotion.id) != std::string::npos);
