@@ -203,7 +203,7 @@ int Application::help() const {
         "\nEvery key of the configuration is also an environment variable: server.listen is "
         "PROMOTIOND_SERVER_LISTEN. SIGHUP re-reads log level, certificates and tokens. Exit codes: "
         "0 done, 64 usage, 69 another promotiond has the journal or the address, "
-        "70 cannot serve, 78 configuration.\n");
+        "70 cannot serve, 75 another replica leads: start again, 78 configuration.\n");
     formatter.format(std::cout);
     return 0;
 }
@@ -275,7 +275,7 @@ int Application::serve() const {
     wait_for_stop(**daemon, told, config_);
     told.stopping("stopping; work in flight may end");
     (*daemon)->stop();
-    return 0;
+    return (*daemon)->lease_lost() ? kExitLeaseLost : 0;
 }
 
 }  // namespace promotiond::app

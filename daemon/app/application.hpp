@@ -18,6 +18,7 @@ namespace promotiond::app {
 inline constexpr int kExitUsage = 64;
 inline constexpr int kExitUnavailable = 69;
 inline constexpr int kExitSoftware = 70;
+inline constexpr int kExitLeaseLost = 75;  // begin anew: another replica leads
 inline constexpr int kExitConfiguration = 78;
 
 class Application final : public Poco::Util::ServerApplication {

@@ -149,6 +149,34 @@ Error missing(const Config& config, const char* key, const char* what) {
     return {ErrorKind::Invalid, config.file.string() + ": \"" + key + "\" is missing: " + what};
 }
 
+Result<void> check_election(Config& config) {
+    const auto& lease = config.leader_election.lease;
+    if (lease.duration <= lease.renew_deadline || lease.renew_deadline <= lease.retry) {
+        return config.error_at("platform.kubernetes.leaderElection",
+                               "leaseDuration must be longer than renewDeadline, and that longer "
+                               "than retryPeriod");
+    }
+    const std::string& advertise = config.leader_election.advertise;
+    const auto scheme = advertise.find("://");
+    const bool is_address =
+        (advertise.starts_with("http://") || advertise.starts_with("https://")) &&
+        advertise.find('/', scheme + 3) == std::string::npos;
+    if (!advertise.empty() && !is_address) {
+        return config.error_at("platform.kubernetes.leaderElection.advertise",
+                               "\"" + advertise +
+                                   "\" is no address; write it as http://10.0.0.7:8082, without a "
+                                   "path");
+    }
+    const auto& server = config.server;
+    if (config.leader_election.enabled && server.rate_requests > 0 &&
+        server.trusted_proxies.empty()) {
+        config.warnings.push_back(
+            "platform.kubernetes.leaderElection: what one replica forwards counts as one sender's "
+            "for server.rateLimit; put the replicas' addresses into server.trustedProxies");
+    }
+    return {};
+}
+
 // Exactly one platform; `kubernetes: {}` is one: in the cluster, with the defaults.
 Result<void> choose_platform(Config& config) {
     const bool local = !config.pipelines.empty() || !config.secrets.empty();
@@ -167,6 +195,7 @@ Result<void> choose_platform(Config& config) {
             return missing(config, "platform.local.secrets", "name the directory of secrets");
         return {};
     }
+    if (auto election = check_election(config); !election) return election;
     for (const auto& command : config.kubernetes->exec_allowed) {
         if (!command.starts_with('/')) {
             return config.error_at("platform.kubernetes.execAllowed",

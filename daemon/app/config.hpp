@@ -20,10 +20,18 @@
 #include "http/server.hpp"
 #include "model/pipeline.hpp"
 #include "net/http_client.hpp"
+#include "platform/kube_lease.hpp"
 #include "platform/kubernetes.hpp"
 #include "strategy/strategy.hpp"
 
 namespace promotiond::app {
+
+// One of several replicas leads. The lease's identity and address are found when it starts.
+struct LeaderElection {
+    bool enabled = false;
+    std::string advertise;  // "http://10.0.0.7:8082"; empty = what listen or POD_IP says
+    platform::LeaseOptions lease;
+};
 
 struct Config {
     http::Options server;
@@ -33,12 +41,13 @@ struct Config {
     log::Options log;
     // Either the API server or the two directories.
     std::optional<platform::KubernetesOptions> kubernetes;
+    LeaderElection leader_election;  // with kubernetes
     std::filesystem::path pipelines;
     std::filesystem::path secrets;
     std::filesystem::path journal;
     std::filesystem::path cache;  // git mirrors and scratch space
     std::chrono::milliseconds shutdown_grace{20'000};
-    std::vector<std::string> warnings;  // for the log: variables that look like ours and are not
+    std::vector<std::string> warnings;  // for the log: what is allowed and hardly meant
 
     std::filesystem::path file;
     // Where keys and sections were set, the newest place of each: the file, or a variable.

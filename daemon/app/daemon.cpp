@@ -1,12 +1,18 @@
 #include "app/daemon.hpp"
 
 #include <malloc.h>
+#include <pthread.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "app/recent_steps.hpp"
 #include "app/version.hpp"
+#include "platform/kube_pause.hpp"
+#include "platform/told_promotions.hpp"
 
 namespace promotiond::app {
 namespace {
@@ -73,9 +79,17 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     if (auto made = make_directory(self.config_.cache / "scratch"); !made)
         return std::move(made).error();
 
-    auto platform = open_platform(self.config_, self.clock_, self.metrics_, self.readiness_);
+    const auto may_act = [&self] { return !self.replica_ || self.replica_->may_act(); };
+    auto platform =
+        open_platform(self.config_, self.clock_, self.metrics_, self.readiness_, may_act);
     if (!platform) return std::move(platform).error();
     self.platform_ = std::move(*platform);
+    if (self.config_.leader_election.enabled) {
+        auto& lease = self.config_.leader_election.lease;
+        if (lease.ns.empty()) lease.ns = self.platform_.ns;
+        self.replica_ =
+            std::make_unique<Replica>(self.config_, *self.platform_.client, self.metrics_);
+    }
     auto outbound = self.config_.outbound;
     outbound.user_agent = std::string("promotiond/") + kVersion;
     self.outbound_ = std::make_unique<net::HttpClient>(std::move(outbound), self.metrics_);
@@ -91,6 +105,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
                               const std::string& key) {
         return self.platform_.secrets->get(ns, name, key);
     };
+    services.may_act = may_act;
     services.http = self.outbound_.get();
     services.clock = &self.clock_;
     services.metrics = &self.metrics_;
@@ -106,7 +121,9 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
 
     auto server = http::Server::open(self.config_.server, *self.engine_, *self.platform_.secrets,
                                      *self.strategies_, self.clock_, self.metrics_,
-                                     {self.platform_.callers.get(), &self.readiness_});
+                                     {.callers = self.platform_.callers.get(),
+                                      .readiness = &self.readiness_,
+                                      .forwarding = self.replica_.get()});
     if (!server) return context(std::move(server).error(), "cannot serve HTTP");
     self.server_ = std::move(*server);
 
@@ -128,45 +145,123 @@ Result<void> Daemon::start() {
         .gauge("promotiond_build_info", "Version of the running daemon, always 1.",
                {{"version", kVersion}})
         .set(1);
-    engine_->start();
-    auto watching = pipelines_->start([this](platform::Pipelines pipelines) {
-        const std::string count = std::to_string(pipelines.all.size());
-        const auto all = pipelines.all;
-        engine_->set_pipelines(std::move(pipelines));
-        if (applications_) applications_->set_pipelines(all);
-        // The engine adds what was read well and cannot be carried out: as useless to its team.
-        const auto problems = engine_->snapshot()->problems;
-        std::set<std::string> told;
-        for (const auto& problem : problems) {
-            if (!problems_told_.contains(problem.message))
-                log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
-            told.insert(problem.message);
-        }
-        problems_told_ = std::move(told);
-        log::info("PROMO-0006", "pipelines read",
-                  {{"pipelines", count}, {"problems", std::to_string(problems.size())}});
-        give_memory_back();
-    });
-    if (!watching) return context(std::move(watching).error(), "cannot read the pipelines");
+    if (!replica_) {
+        if (auto led = lead(); !led) return led;
+    }
     server_->start();
     log::info("PROMO-0002", "ready",
               {{"listen", server_->listen_address()},
                {"health", server_->health_address()},
                {"version", kVersion}});
+    return replica_ ? stand_for_election() : Result<void>();
+}
+
+void Daemon::take(platform::Pipelines pipelines) {
+    const std::string count = std::to_string(pipelines.all.size());
+    const auto all = pipelines.all;
+    {
+        const std::lock_guard held(begins_);
+        engine_->set_pipelines(std::move(pipelines));
+    }
+    if (applications_) applications_->set_pipelines(all);
+    // The engine adds what was read well and cannot be carried out: as useless to its team.
+    const auto problems = engine_->snapshot()->problems;
+    std::set<std::string> told;
+    for (const auto& problem : problems) {
+        if (!problems_told_.contains(problem.message))
+            log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
+        told.insert(problem.message);
+    }
+    problems_told_ = std::move(told);
+    log::info("PROMO-0006", "pipelines read",
+              {{"pipelines", count}, {"problems", std::to_string(problems.size())}});
+    give_memory_back();
+}
+
+Result<void> Daemon::lead() {
+    if (!replica_) {
+        engine_->start();
+        return watch();
+    }
+    // Before this replica writes any status itself.
+    auto told = told_before();
+    if (!told) return std::move(told).error();
+    if (auto watching = watch(); !watching) return watching;
+    const std::lock_guard held(begins_);
+    const auto snapshot = engine_->snapshot();
+    for (const auto& problem : snapshot->problems) {
+        if (problem.where.file == platform::kKubernetesPlace) {
+            return Error{ErrorKind::Transient, "cannot take over: " + problem.message};
+        }
+    }
+    if (auto taken = engine_->take_over(*told); !taken) {
+        return context(std::move(taken).error(), "cannot take over");
+    }
+    engine_->start();
     return {};
 }
 
+Result<void> Daemon::watch() {
+    auto watching = pipelines_->start([this](platform::Pipelines all) { take(std::move(all)); });
+    if (!watching) return context(std::move(watching).error(), "cannot read the pipelines");
+    return {};
+}
+
+Result<std::vector<platform::ToldPromotion>> Daemon::told_before() {
+    const auto stop = taking_over_.get_token();
+    for (platform::Backoff backoff(std::chrono::milliseconds{200}, std::chrono::seconds{2});;) {
+        auto told = platform::told_promotions(*platform_.client, *config_.kubernetes,
+                                              platform::KubeCall{.stop = stop});
+        if (told) return std::move(*told);
+        if (!replica_->may_act() || !platform::pause(backoff.next(), stop)) {
+            return context(std::move(told).error().error, "cannot take over");
+        }
+    }
+}
+
+Result<void> Daemon::stand_for_election() {
+    platform::LeaderCallbacks callbacks;
+    callbacks.leading = [this] {
+        auto leading = leading_.access();
+        if (!taking_over_.stop_requested()) *leading = std::jthread([this] { begin_to_lead(); });
+    };
+    callbacks.lost = [this] {
+        lease_lost_ = true;
+        end();
+    };
+    return replica_->start(server_->listen_address(), std::move(callbacks));
+}
+
+void Daemon::begin_to_lead() {
+    pthread_setname_np(pthread_self(), "takeover");
+    const auto led = lead();
+    if (led) return replica_->serve();
+    if (taking_over_.stop_requested()) return;
+    if (!lease_lost_.exchange(true)) {
+        log::error("PROMO-0015", "this replica cannot lead and ends",
+                   {{"reason", led.error().message}});
+    }
+    end();
+}
+
+// The main thread waits for signals.
+void Daemon::end() { ::kill(::getpid(), SIGTERM); }
+
 void Daemon::stop() {
-    log::info("PROMO-0007", "stopping",
-              {{"grace_ms", std::to_string(config_.shutdown_grace.count())}});
-    server_->stop(config_.shutdown_grace);
+    // Without the lease nothing may be finished any more; the strategies' calls are cancelled.
+    const auto grace = lease_lost_ ? std::chrono::milliseconds{0} : config_.shutdown_grace;
+    log::info("PROMO-0007", "stopping", {{"grace_ms", std::to_string(grace.count())}});
+    (void)taking_over_.request_stop();
+    { const std::jthread ended = std::exchange(*leading_.access(), {}); }
+    server_->stop(grace);
     pipelines_.reset();
     applications_.reset();
-    engine_->stop(config_.shutdown_grace);
+    engine_->stop(grace);
     if (auto done = journal_->checkpoint(); !done) {
         log::warn("PROMO-0008", "journal not checkpointed; the next start does it",
                   {{"reason", done.error().message}});
     }
+    if (replica_) replica_->stop();
     log::info("PROMO-0009", "stopped");
     log::flush();
 }
@@ -179,7 +274,8 @@ Result<void> Daemon::reload(const Config& fresh) {
 
 bool Daemon::moves() {
     const bool loops = server_->moves();
-    return engine_->moves() && loops;
+    const bool rests = replica_ && replica_->stands_by();
+    return (rests || engine_->moves()) && loops;
 }
 
 std::string Daemon::listen_address() const { return server_->listen_address(); }

@@ -4,14 +4,20 @@
 // design. Thread-safety: all functions from the main thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <mutex>
 #include <set>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "app/config.hpp"
 #include "app/platform.hpp"
+#include "app/replica.hpp"
 #include "base/clock.hpp"
+#include "base/guarded.hpp"
 #include "base/metrics.hpp"
 #include "base/readiness.hpp"
 #include "base/result.hpp"
@@ -46,15 +52,28 @@ public:
     // next.
     [[nodiscard]] bool moves();
     [[nodiscard]] std::string listen_address() const;
+    // True: stop() came because another replica may lead.
+    [[nodiscard]] bool lease_lost() const { return lease_lost_; }
 
 private:
     explicit Daemon(Config config);
+
+    // What the one replica, or the leading one, does: Pipelines and promotions.
+    [[nodiscard]] Result<void> lead();
+    [[nodiscard]] Result<void> watch();
+    // What the leader before told, once the API server says.
+    [[nodiscard]] Result<std::vector<platform::ToldPromotion>> told_before();
+    [[nodiscard]] Result<void> stand_for_election();
+    void begin_to_lead();
+    void take(platform::Pipelines pipelines);
+    void end();
 
     Config config_;
     SystemClock clock_;
     Metrics metrics_;
     Readiness readiness_;
     Platform platform_;
+    std::unique_ptr<Replica> replica_;  // null: there is one
     std::unique_ptr<net::HttpClient> outbound_;
     std::unique_ptr<journal::Journal> journal_;
     std::unique_ptr<strategy::Strategies> strategies_;
@@ -65,6 +84,10 @@ private:
     // read.
     std::set<std::string> problems_told_;
     std::unique_ptr<platform::PipelineSource> pipelines_;
+    std::mutex begins_;  // held while Pipelines are set, and while the engine begins
+    std::atomic<bool> lease_lost_{false};
+    std::stop_source taking_over_;
+    Guarded<std::jthread> leading_;  // takes over
 };
 
 // The strategies of a configuration, with the services a running daemon gives them. For Daemon and

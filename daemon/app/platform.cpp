@@ -20,7 +20,7 @@ std::string host_name() {
 }  // namespace
 
 Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics& metrics,
-                               Readiness& readiness) {
+                               Readiness& readiness, std::function<bool()> may_write) {
     Platform opened;
     if (!config.kubernetes) {
         opened.secrets = platform::local_secrets(config.secrets);
@@ -30,6 +30,7 @@ Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics
     const auto& options = *config.kubernetes;
     auto server = platform::kube_config(options);
     if (!server) return config.error_at("platform.kubernetes", server.error().message);
+    opened.ns = server->ns;
     opened.http = std::make_unique<net::HttpClient>(
         platform::kube_http_options(*server, std::string("promotiond/") + kVersion), metrics);
     opened.client = std::make_unique<platform::KubeClient>(
@@ -52,7 +53,8 @@ Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics
         *opened.client, clock, metrics,
         platform::KubernetesReportOptions{.view = {.applications = options.applications},
                                           .instance = host_name(),
-                                          .flux = opened.flux.get()});
+                                          .flux = opened.flux.get(),
+                                          .may_write = std::move(may_write)});
     auto& report = *opened.report;
     platform::KubePipelinesOptions watched{.namespaces = options.namespaces,
                                            .selector = options.selector};

@@ -6,7 +6,9 @@
 // cannot be done is told to readiness.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "app/config.hpp"
 #include "base/clock.hpp"
@@ -27,6 +29,7 @@ struct Platform {
     std::unique_ptr<platform::KubeClient> client;
     std::unique_ptr<net::HttpClient> flux_http;          // for flux; null without it
     std::unique_ptr<platform::FluxEvents> flux;          // null: transitions are not handed on
+    std::string ns;                                      // the daemon's own, on Kubernetes
     std::unique_ptr<platform::KubernetesReport> report;  // null with directories
     std::unique_ptr<platform::Callers> callers;  // null: only the configuration's tokens count
     std::unique_ptr<platform::SecretStore> secrets;
@@ -34,8 +37,9 @@ struct Platform {
 };
 
 // Invalid, NotFound, Transient: the kubeconfig, or the pod's service account, cannot be used. An
-// API server that does not answer is no error here.
+// API server that does not answer is no error here. may_write is asked before a status is written.
 [[nodiscard]] Result<Platform> open_platform(const Config& config, const Clock& clock,
-                                             Metrics& metrics, Readiness& readiness);
+                                             Metrics& metrics, Readiness& readiness,
+                                             std::function<bool()> may_write = {});
 
 }  // namespace promotiond::app

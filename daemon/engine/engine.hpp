@@ -97,6 +97,11 @@ public:
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
+    // Goes on where another daemon stopped, by what it told: what is unfinished there and unknown
+    // here is queued, or waits for its approval; what was decided there after this journal's newest
+    // supersedes that. Not thread-safe: between set_pipelines() and start(). Errors: the journal's.
+    [[nodiscard]] Result<void> take_over(const std::vector<platform::ToldPromotion>& told);
+
     // Starts the engine's and the workers' threads.
     void start();
     // Takes no more work, cancels running calls after the grace, journals what they said, answers

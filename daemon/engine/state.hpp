@@ -113,6 +113,7 @@ public:
           Metrics& registry, platform::StatusSink* sink);
 
     [[nodiscard]] Result<void> load();
+    [[nodiscard]] Result<void> take_over(const std::vector<platform::ToldPromotion>& told);
     // False: the queue is full or the engine stops; why says which.
     [[nodiscard]] std::optional<Error> post(Signal signal, bool bounded);
     void run();
@@ -192,6 +193,12 @@ private:
                                                             const model::Promotion& newer) const;
     void stage_taken_over(Turn& turn, const model::Promotion& newer, bool can_observe);
     [[nodiscard]] bool stage_overtaken(Turn& turn, const model::Promotion& closed);
+    // takeover.cpp
+    void take_over(Turn& turn, const platform::ToldPromotion& told);
+    void take_over_unknown(Turn& turn, const model::Pipeline& pipeline, model::Promotion promotion,
+                           const platform::ToldPromotion& told);
+    void lead_to(Turn& turn, model::Promotion promotion, model::Phase goal,
+                 const std::string& reason);
 
     // dispatcher.cpp
     void stage_due(Turn& turn);

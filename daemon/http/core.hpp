@@ -12,6 +12,7 @@
 
 #include "base/readiness.hpp"
 #include "engine/engine.hpp"
+#include "http/forwarding.hpp"
 
 namespace promotiond::http {
 
@@ -63,6 +64,7 @@ struct Core {
     const Clock& clock;
     platform::Callers* callers = nullptr;  // null: only the configuration's tokens count
     const Readiness* readiness = nullptr;  // null: nothing beside the core can be unready
+    Forwarding* forwarding = nullptr;      // null: there is one replica, and it leads
 };
 
 }  // namespace promotiond::http

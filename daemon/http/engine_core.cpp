@@ -91,10 +91,10 @@ Result<std::unique_ptr<Server>> Server::open(Options options, engine::Engine& en
                                              const Beside& beside) {
     const auto owner = std::make_shared<EngineCore>(
         EngineCore{EngineCommands(engine), EngineViews(engine, strategies)});
-    return open(
-        std::move(options),
-        Core{owner->commands, owner->views, secrets, clock, beside.callers, beside.readiness},
-        owner, metrics);
+    return open(std::move(options),
+                Core{owner->commands, owner->views, secrets, clock, beside.callers,
+                     beside.readiness, beside.forwarding},
+                owner, metrics);
 }
 
 }  // namespace promotiond::http

@@ -59,6 +59,35 @@ bool names_this_machine(std::string_view host) {
     return address && address->is_loopback();
 }
 
+// Each holds one request that waits for the leader's answer, which may be asked to take its time.
+constexpr std::size_t kForwarders = 32;
+constexpr std::size_t kForwardsWaiting = 256;
+
+// A replica that stands by says this name in Via (RFC 9110 7.6.3). Who hears its own name stands by
+// as well: two that took each other for the leader would else pass a request to and fro.
+bool came_from_replica(const Request& request) {
+    for (const auto& [name, value] : request.headers) {
+        if (name == "via" && lists(value, kReplicaHop)) return true;
+    }
+    return false;
+}
+
+Response unavailable(const Request& request, std::string_view detail, std::string_view rejected) {
+    Response response = refusal(request, 503, detail, rejected);
+    response.headers.emplace_back("Retry-After", "5");
+    return response;
+}
+
+// A leader that was paused may wake up as one no more, with an answer in its hand.
+Send while_leading(const Forwarding& forwarding, const Request& request, Send send) {
+    Request asked;
+    asked.request_id = request.request_id;
+    return [&forwarding, asked = std::move(asked), send = std::move(send)](Response response) {
+        if (forwarding.may_answer()) return send(std::move(response));
+        send(unavailable(asked, "another replica leads now; send it again", "no-leader"));
+    };
+}
+
 }  // namespace
 
 Front::Front(const Options& options, Core core, AddressRanges trusted, Tokens tokens,
@@ -68,6 +97,7 @@ Front::Front(const Options& options, Core core, AddressRanges trusted, Tokens to
       tokens_(std::make_shared<const Tokens>(std::move(tokens))),
       clock_(core.clock),
       metrics_(metrics),
+      forwarding_(core.forwarding),
       rate_(options.rate_requests, options.rate_interval),
       intake_(core, options, post),
       api_(core),
@@ -77,7 +107,8 @@ Front::Front(const Options& options, Core core, AddressRanges trusted, Tokens to
                  post([this, exchange] { hand_over(exchange); });
              }),
       connections_(metrics.gauge("promotiond_http_connections", "Connections now open.")),
-      in_flight_(metrics.gauge("promotiond_http_in_flight", "Requests now being answered.")) {}
+      in_flight_(metrics.gauge("promotiond_http_in_flight", "Requests now being answered.")),
+      forwarders_("http-forward", kForwarders, kForwardsWaiting) {}
 
 std::shared_ptr<const Tokens> Front::tokens() const { return *tokens_.access(); }
 
@@ -133,7 +164,23 @@ std::optional<Response> Front::head(Request& request) {
                        "only application/json in UTF-8 and without a content coding is taken",
                        "media-type");
     }
-    return authorize(request, route);
+    if (forwarding_ == nullptr || !forwarding_->stands_by()) return authorize(request, route);
+    // The leader will authorize it, by the same headers and bytes.
+    if (came_from_replica(request)) {
+        return unavailable(request, "no replica leads now; send it again", "no-leader");
+    }
+    request.forwards = true;
+    return std::nullopt;
+}
+
+void Front::forward(Request request, Send send) {
+    const auto shared = std::make_shared<Request>(std::move(request));
+    const bool taken = forwarders_.run([this, shared, send](const std::stop_token& stop) {
+        auto answer = forwarding_->forward(*shared, stop);
+        if (answer) return send(std::move(*answer));
+        send(unavailable(*shared, answer.error().message, "no-leader"));
+    });
+    if (!taken) send(unavailable(*shared, "too many requests wait for the leader", "no-leader"));
 }
 
 std::optional<Response> Front::authorize(Request& request, const Route& route) {
@@ -184,6 +231,8 @@ std::optional<Response> Front::authorize_loopback(Request& request) const {
 }
 
 void Front::serve(Request request, Send send) {
+    if (request.forwards) return forward(std::move(request), std::move(send));
+    if (forwarding_ != nullptr) send = while_leading(*forwarding_, request, std::move(send));
     auto target = parse_target(request.target);
     auto match = target ? find_route(request.method, *target, prefix_) : std::nullopt;
     if (!match || match->route == nullptr) {
@@ -206,6 +255,7 @@ void Front::hand_over(const ExchangePtr& exchange) {
 void Front::stop() {
     guard_.stop();
     api_.stop();
+    forwarders_.stop();
 }
 
 void Front::answered(std::string_view route, const Response& response) {

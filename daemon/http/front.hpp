@@ -14,6 +14,7 @@
 #include "http/peer.hpp"
 #include "http/rate_limit.hpp"
 #include "http/service.hpp"
+#include "http/workers.hpp"
 
 namespace promotiond::http {
 
@@ -35,6 +36,7 @@ private:
     [[nodiscard]] std::optional<Response> authorize(Request& request, const Route& route);
     [[nodiscard]] std::optional<Response> review_later(Request& request);
     [[nodiscard]] std::optional<Response> authorize_loopback(Request& request) const;
+    void forward(Request request, Send send);
     [[nodiscard]] std::optional<Response> over_limit(const Request& request);
     [[nodiscard]] std::shared_ptr<const Tokens> tokens() const;
 
@@ -45,6 +47,7 @@ private:
     mutable Guarded<std::shared_ptr<const Tokens>> tokens_;
     const Clock& clock_;
     Metrics& metrics_;
+    Forwarding* forwarding_;
     RateLimit rate_;
     Intake intake_;
     Api api_;
@@ -52,6 +55,7 @@ private:
     std::map<std::pair<std::string_view, unsigned>, Counter*> requests_;
     Gauge& connections_;
     Gauge& in_flight_;
+    Workers forwarders_;  // last: their work speaks to the rest
 };
 
 }  // namespace promotiond::http

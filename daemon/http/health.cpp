@@ -37,7 +37,10 @@ std::optional<Response> Health::head(Request& request) {
 }
 
 Response Health::ready(bool verbose) const {
-    const auto core = core_.views.ready();
+    const auto* forwarding = core_.forwarding;
+    const bool leads =
+        forwarding == nullptr || (!forwarding->stands_by() && forwarding->may_answer());
+    const auto core = leads ? core_.views.ready() : forwarding->ready();
     const bool draining = draining_;
     const bool parts = core_.readiness == nullptr || core_.readiness->good();
     const bool good = core.has_value() && parts && !draining;

@@ -59,6 +59,23 @@ std::string_view title_of(unsigned status) {
     return "Unknown";
 }
 
+bool lists(std::string_view list, std::string_view element) {
+    const auto small = [](char c) { return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c; };
+    while (true) {
+        const std::size_t comma = list.find(',');
+        std::string_view each = list.substr(0, comma);
+        while (!each.empty() && (each.front() == ' ' || each.front() == '\t'))
+            each.remove_prefix(1);
+        while (!each.empty() && (each.back() == ' ' || each.back() == '\t')) each.remove_suffix(1);
+        if (std::equal(each.begin(), each.end(), element.begin(), element.end(),
+                       [&](char a, char b) { return small(a) == b; })) {
+            return true;
+        }
+        if (comma == std::string_view::npos) return false;
+        list.remove_prefix(comma + 1);
+    }
+}
+
 Response problem(unsigned status, std::string_view detail, const Request& request) {
     JsonText json;
     json.begin_object()
@@ -104,7 +121,11 @@ std::string serialise(const Response& response, const Request& request, bool kee
     };
     header("Date", http_date(std::time(nullptr)));
     for (const auto& [name, value] : response.headers) header(name, value);
-    if (!request.request_id.empty()) header("X-Request-Id", request.request_id);
+    // What the leader answered through this replica is in the leader's log, under its id.
+    const bool identified =
+        std::any_of(response.headers.begin(), response.headers.end(),
+                    [](const auto& each) { return each.first == "X-Request-Id"; });
+    if (!identified && !request.request_id.empty()) header("X-Request-Id", request.request_id);
     if (!response.media.empty()) header("Content-Type", response.media);
     header("X-Content-Type-Options", "nosniff");
     header("Cache-Control", response.status == 200 ? "no-cache" : "no-store");

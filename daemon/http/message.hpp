@@ -27,6 +27,7 @@ struct Request {
     std::string actor;       // who an operator's token says it is
     bool unknown_bearer =
         false;               // a token that the configuration does not know, but the platform may
+    bool forwards = false;   // to the replica that leads; nobody has been authorized here
     std::string_view route;  // pattern in the table of routes, for metrics; static storage
 
     // The only value of that name (lower case): nothing if it is absent or there more than once.
@@ -43,6 +44,12 @@ struct Response {
     std::string rejected =
         {};  // why an event was turned down, as metrics name it; empty = it was not
 };
+
+// True if a comma-separated list (RFC 9110 5.6.1) has that element, which is in lower case.
+[[nodiscard]] bool lists(std::string_view list, std::string_view element);
+
+// How a replica that stands by names itself in Via.
+inline constexpr std::string_view kReplicaHop = "1.1 promotiond";
 
 [[nodiscard]] std::string_view title_of(unsigned status);
 

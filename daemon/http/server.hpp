@@ -74,12 +74,14 @@ struct Fault {
 [[nodiscard]] std::vector<Fault> faults(const Options& options);
 
 struct Core;
+class Forwarding;
 
 // What stands beside the engine; each may be absent.
 struct Beside {
     // Whom the platform knows beside options.tokens; with them loopback needs a token, too.
     platform::Callers* callers = nullptr;
     const Readiness* readiness = nullptr;  // of the parts that /readyz is to ask
+    Forwarding* forwarding = nullptr;      // null: there is one replica
 };
 
 class Server {

@@ -62,6 +62,10 @@ std::string_view name_of(Failure failure) {
     return "connect";
 }
 
+bool held_back(const Request& request) { return request.may_send && !request.may_send(); }
+
+HttpError not_sent() { return {Failure::Cancelled, "the request is not to be sent any more"}; }
+
 // Labels are bounded sets, whatever a plugin asks for.
 std::string method_label(std::string_view method) {
     constexpr std::string_view kKnown[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
@@ -212,6 +216,7 @@ private:
         options.head = request.method == "HEAD";
         const bool again = is_idempotent(request.method);
         if (auto pooled = pool_.take(prepared.key, again ? kAnyIdle : kHardlyIdle)) {
+            if (held_back(request)) return not_sent();
             auto result = exchange(*pooled, prepared.wire, options, handler, limit);
             const auto* failed = std::get_if<ExchangeFailure>(&result);
             const bool stale = failed != nullptr && failed->no_answer_begun &&
@@ -221,6 +226,7 @@ private:
         auto made = make_connection(prepared, limit.within(options_.connect_timeout));
         if (auto* error = std::get_if<HttpError>(&made)) return std::move(*error);
         auto connection = std::get<Connection>(std::move(made));
+        if (held_back(request)) return not_sent();
         auto result = exchange(connection, prepared.wire, options, handler, limit);
         return finish(prepared, std::move(connection), std::move(result));
     }

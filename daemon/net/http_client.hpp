@@ -69,6 +69,9 @@ struct Request {
     // Wins over the client's own; judged by the egress rules, as the client's own is not. Behind a
     // proxy the destination is judged by name (or literal address), since the proxy resolves it.
     std::string proxy;  // empty = the client's own setting
+    // Asked when the connection stands, right before the first byte of the request: false =
+    // Cancelled, with nothing sent. Absent = always.
+    std::function<bool()> may_send;
 };
 
 struct Response {

@@ -124,6 +124,8 @@ private:
             return false;
         }
         failing(nullptr);
+        // Deleted under a leader that may not know it yet: it still has its time.
+        if (!found && !free()) return false;
         see(found ? lease_record(std::move(*found)) : LeaseRecord{});
         return true;
     }
@@ -131,12 +133,16 @@ private:
     // What the server says, and when that was first seen here.
     void see(LeaseRecord record) {
         const auto now = clock_.steady_now();
-        const std::lock_guard held(mutex_);
-        const bool changed = !looked_ || record.version != seen_.version;
-        looked_ = true;
-        known_ = {record.holder, record.address};
-        if (changed) expires_ = now + std::max(record.duration, options_.duration);
-        seen_ = std::move(record);
+        const bool another = record.holder != seen_.holder;
+        {
+            const std::lock_guard held(mutex_);
+            const bool changed = !looked_ || record.version != seen_.version;
+            looked_ = true;
+            known_ = {record.holder, record.address};
+            if (changed) expires_ = now + std::max(record.duration, options_.duration);
+            seen_ = std::move(record);
+        }
+        if (another && callbacks_.changed) callbacks_.changed();
     }
 
     [[nodiscard]] bool free() const {

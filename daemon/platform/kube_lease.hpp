@@ -52,6 +52,8 @@ struct LeaderCallbacks {
     std::function<void()> leading = {};
     // The lease may be another's from now on; never after a stop().
     std::function<void()> lost = {};
+    // Another holds the lease than before, or nobody; it may be this one.
+    std::function<void()> changed = {};
 };
 
 class LeaderElector {

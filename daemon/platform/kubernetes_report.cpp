@@ -20,13 +20,15 @@ KubernetesEventsOptions events_options(const KubernetesReportOptions& options) {
 }  // namespace
 
 KubernetesReport::KubernetesReport(KubeClient& client, const Clock& clock, Metrics& metrics,
-                                   const KubernetesReportOptions& options)
+                                   KubernetesReportOptions options)
     : clock_(clock),
       instance_(options.instance),
       flux_(options.flux),
       events_(client, clock, metrics, events_options(options)),
       status_(client, clock, metrics,
-              {.view = options.view, .written = [this](const PipelineState& state) {
+              {.view = options.view,
+               .may_write = std::move(options.may_write),
+               .written = [this](const PipelineState& state) {
                    const auto now = clock_.now().time_since_epoch().count();
                    events_.tell(subject_of(state.name),
                                 {.name = state.name.name + ".updated." + std::to_string(now),

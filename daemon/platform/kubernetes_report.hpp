@@ -8,6 +8,7 @@
 // what the options name outlive it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,14 +24,15 @@ namespace promotiond::platform {
 
 struct KubernetesReportOptions {
     StatusView view = {};
-    std::string instance = {};   // host or pod name, as Events name it
-    FluxEvents* flux = nullptr;  // null: nothing is handed on
+    std::string instance = {};             // host or pod name, as Events name it
+    FluxEvents* flux = nullptr;            // null: nothing is handed on
+    std::function<bool()> may_write = {};  // as KubernetesStatusOptions
 };
 
 class KubernetesReport final : public StatusSink {
 public:
     KubernetesReport(KubeClient& client, const Clock& clock, Metrics& metrics,
-                     const KubernetesReportOptions& options);
+                     KubernetesReportOptions options);
 
     // Steps that are durable and may have been told or not; they are told when their Pipeline is
     // known to be there. Before the first stepped().

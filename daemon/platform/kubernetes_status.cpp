@@ -132,6 +132,7 @@ private:
             if (const auto found = kept_.find(name); found != kept_.end()) found->second.pause = {};
             return;
         }
+        if (options_.may_write && !options_.may_write()) return held.lock();
         // An object of the wrong types cannot be applied to, as that reads all of it.
         const auto kind = fault.empty() ? KubePatchKind::Apply : KubePatchKind::Merge;
         const auto written = client_.patch(

@@ -84,6 +84,17 @@ struct PipelineState {
     std::shared_ptr<const model::Observations> observed;
 };
 
+// The last promotion of an environment as a Pipeline's status tells it.
+struct ToldPromotion {
+    model::PipelineName pipeline;
+    std::string environment;
+    model::PromotionId id;
+    std::string revision;
+    model::Phase phase = model::Phase::Queued;
+    std::string reason = {};    // of that phase
+    std::string location = {};  // of the pull request; empty if there is none
+};
+
 // Called on the engine's thread, after what is said is durable; must not block. Failures are its
 // own to retry.
 class StatusSink {

@@ -145,6 +145,8 @@ void CallState::breach(std::string what) {
 bool CallState::cancelled() {
     const std::scoped_lock lock(mutex_);
     if (!open_ || scope_.stop.stop_requested()) return true;
+    const auto& may_act = host_->services().may_act;
+    if (may_act && !may_act()) return true;
     return host_->services().clock->steady_now() >= scope_.deadline;
 }
 

@@ -132,9 +132,12 @@ std::variant<net::Response, net::HttpError> exchange(CallState& call,
         return net::HttpError{net::Failure::Timeout, "the deadline of the call has passed"};
     }
     if (call.cancelled()) return net::HttpError{net::Failure::Cancelled, "the call is cancelled"};
-    const auto request = request_of(from, call.deadline());
-    if (const auto* error = std::get_if<net::HttpError>(&request)) return *error;
-    return call.host().services().http->send(std::get<net::Request>(request), call.stop());
+    auto made = request_of(from, call.deadline());
+    if (const auto* error = std::get_if<net::HttpError>(&made)) return *error;
+    auto& request = std::get<net::Request>(made);
+    const auto& services = call.host().services();
+    request.may_send = services.may_act;
+    return services.http->send(request, call.stop());
 }
 
 std::int32_t send(const promotiond_call* c_call, const promotiond_http_request* request,
@@ -177,6 +180,7 @@ std::int32_t connect(const promotiond_call* c_call, promotiond_view host, std::u
     *fd = -1;
     try {
         if (!call.still_open("dial.connect")) return PROMOTIOND_HTTP_CANCELLED;
+        if (call.cancelled()) return PROMOTIOND_HTTP_CANCELLED;
         auto answer = call.host().services().http->dial(std::string(text_of(host)), port,
                                                         std::string(text_of(proxy)),
                                                         call.deadline(), call.stop());

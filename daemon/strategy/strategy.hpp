@@ -96,6 +96,9 @@ struct HostServices {
     std::function<Result<Secret>(const std::string& ns, const std::string& name,
                                  const std::string& key)>
         secret;
+    // Asked right before each request and connection of a plugin, and once more when the request's
+    // connection stands: false cancels its call. Absent = always.
+    std::function<bool()> may_act;
     net::HttpClient* http = nullptr;
     const Clock* clock = nullptr;
     Metrics* metrics = nullptr;

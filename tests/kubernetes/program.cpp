@@ -100,19 +100,23 @@ Program::Program(const std::vector<std::string>& words, const std::filesystem::p
     ::close(sink);
 }
 
-Program::Program(Program&& other) noexcept : pid_(std::exchange(other.pid_, 0)) {}
+Program::Program(Program&& other) noexcept
+    : pid_(std::exchange(other.pid_, 0)), code_(other.code_) {}
 
 Program& Program::operator=(Program&& other) noexcept {
     if (this != &other) {
         stop();
         pid_ = std::exchange(other.pid_, 0);
+        code_ = other.code_;
     }
     return *this;
 }
 
 bool Program::running() {
     if (pid_ == 0) return false;
-    if (::waitpid(pid_, nullptr, WNOHANG) == 0) return true;
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG) == 0) return true;
+    code_ = code_of(status);
     pid_ = 0;
     return false;
 }
@@ -136,7 +140,9 @@ void Program::stop() {
 void Program::kill() {
     if (!running()) return;
     signal(SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    code_ = code_of(status);
     pid_ = 0;
 }
 

@@ -32,6 +32,8 @@ public:
     ~Program() { stop(); }
 
     [[nodiscard]] bool running();
+    // Once it is gone: its exit status; 128 + signal if it was ended by one.
+    [[nodiscard]] int code() const noexcept { return code_; }
     void signal(int number) const;
     // SIGTERM, SIGKILL if it is still there after five seconds; returns when it is gone.
     void stop();
@@ -40,6 +42,7 @@ public:
 
 private:
     pid_t pid_ = 0;  // 0 = none
+    int code_ = 0;
 };
 
 }  // namespace promotiond::tests

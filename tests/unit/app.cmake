@@ -1,7 +1,7 @@
 promotiond_test(config SOURCES ${CMAKE_CURRENT_LIST_DIR}/config_test.cpp LINKS promotiond::config LABELS unit)
 target_compile_definitions(test_config PRIVATE PROMOTIOND_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 
-promotiond_test(app SOURCES ${CMAKE_CURRENT_LIST_DIR}/app_check_test.cpp
+promotiond_test(app SOURCES ${CMAKE_CURRENT_LIST_DIR}/app_check_test.cpp ${CMAKE_CURRENT_LIST_DIR}/app_passing_on_test.cpp
     LINKS promotiond::app LABELS unit)
 promotiond_test(app_notify SOURCES ${CMAKE_CURRENT_LIST_DIR}/app_notify_test.cpp ${CMAKE_CURRENT_LIST_DIR}/app_sockets_test.cpp
     LINKS promotiond::app LABELS unit)

@@ -100,7 +100,32 @@ TEST_CASE("config: there is exactly one platform, and an empty kubernetes is one
               .find("is no http or https URL") != std::string::npos);
     CHECK(error_of("platform: {kubernetes: {execAllowed: [get-token]}}\n" + rest)
               .find("\"get-token\" is no absolute path") != std::string::npos);
+    CHECK(error_of("platform: {kubernetes: {leaderElection: {renewDeadline: 15s}}}\n" + rest)
+              .find("leaseDuration must be longer than renewDeadline") != std::string::npos);
+    for (const std::string wrong : {"10.0.0.7:8082", "http://10.0.0.7:8082/", "ftp://10.0.0.7"}) {
+        CHECK(error_of("platform: {kubernetes: {leaderElection: {advertise: \"" + wrong +
+                       "\"}}}\n" + rest)
+                  .find("is no address") != std::string::npos);
+    }
     CHECK(error_of(rest).find("platform.local.pipelines") != std::string::npos);
+}
+
+TEST_CASE("config: replicas that are no trusted proxies of each other are warned of") {
+    const Directory directory;
+    const auto warnings = [&](const std::string& server) {
+        const auto config = app::load_config(
+            directory.write("promotiond.yaml",
+                            server +
+                                "platform: {kubernetes: {leaderElection: {enabled: true}}}\n"
+                                "journal: {path: ./journal.db}\nstrategies: {directory: ./s}\n"),
+            {});
+        REQUIRE(config);
+        return config->warnings;
+    };
+    REQUIRE(warnings("").size() == 1);
+    CHECK(warnings("").at(0).find("server.trustedProxies") != std::string::npos);
+    CHECK(warnings("server: {trustedProxies: [10.42.0.0/16]}\n").empty());
+    CHECK(warnings("server: {rateLimit: {requests: 0}}\n").empty());
 }
 
 TEST_CASE("config: every key is documented, and every documented key exists") {
@@ -115,8 +140,10 @@ TEST_CASE("config: every key is documented, and every documented key exists") {
 
 TEST_CASE("config: the defaults that are shown are the defaults in force") {
     static const std::regex kNeedsFiles(
-        "\n *(kubernetes|tls|healthTls|tokens|sha256|settings|proxyFile|ca|directory): "
-        "[^\n]*(kubeconfig|crt|ci|0000|localhost|example|proxy-url|cache)[^\n]*");
+        "\n *(kubernetes|leaderElection|leaseDuration|tls|healthTls|tokens|sha256|settings|"
+        "proxyFile|ca|directory): [^\n]*"
+        "(kubeconfig|tokenAudiences|advertise|retryPeriod|crt|ci|0000|localhost|example|proxy-url|"
+        "cache)[^\n]*");
     const Directory directory;
     const auto shown = app::load_config(
         directory.write("shown.yaml",

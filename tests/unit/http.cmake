@@ -4,6 +4,8 @@ promotiond_test(http_events
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_events_test.cpp LINKS promotiond::http_core LABELS "unit;threads")
 promotiond_test(http_api
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_api_test.cpp LINKS promotiond::http_core LABELS "unit;threads")
+promotiond_test(http_forwarding
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_forwarding_test.cpp LINKS promotiond::http_core LABELS "unit;threads")
 promotiond_test(http_openapi
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_openapi_test.cpp LINKS promotiond::http_core LABELS "unit;threads")
 promotiond_test(http_tls

@@ -315,14 +315,15 @@ inline std::string signed_event(const std::string& query = "") {
 
 struct Running {
     explicit Running(http::Options options = {}, std::optional<std::string> secret = "app",
-                     platform::Callers* callers = nullptr) {
+                     platform::Callers* callers = nullptr, http::Forwarding* forwarding = nullptr) {
         options.listen = "127.0.0.1:0";
         options.health = "127.0.0.1:0";
         if (options.rate_requests == 20) options.rate_requests = 0;
         use(pipeline(secret));
         core.settled->id = "p-1";
         auto opened = http::Server::open(
-            options, http::Core{core, core, secrets, clock, callers, &readiness}, nullptr, metrics);
+            options, http::Core{core, core, secrets, clock, callers, &readiness, forwarding},
+            nullptr, metrics);
         REQUIRE(opened);
         server = std::move(*opened);
         server->start();

@@ -28,6 +28,25 @@ TEST_CASE("net: a whole answer is delivered with code, headers and body") {
     CHECK(client.metrics.render().find("code=\"2xx\"") != std::string::npos);
 }
 
+TEST_CASE("net: what may not be sent any more when the connection stands is not sent") {
+    const HttpServer server({whole(200, "done")});
+    Client client;
+    auto request = get(server.url());
+    request.method = "POST";
+    bool may = false;
+    int asked = 0;
+    request.may_send = [&] { return ++asked > 0 && may; };
+    CHECK(client.bad(request).failure == Failure::Cancelled);
+    CHECK(asked == 1);
+    CHECK(server.requests().empty());
+    may = true;
+    CHECK(client.good(request).body == "done");
+    // A kept connection is no way around it.
+    may = false;
+    CHECK(client.bad(request).failure == Failure::Cancelled);
+    CHECK(server.requests().size() == 1);
+}
+
 TEST_CASE("net: half a body is a bad answer") {
     const HttpServer server({{"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", After::Close}});
     CHECK(Client().bad(get(server.url())).failure == Failure::BadAnswer);

@@ -14,4 +14,5 @@ promotiond_test(platform_kube
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_report_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_status_test.cpp
             ${CMAKE_CURRENT_LIST_DIR}/platform_kube_watch_test.cpp
+            ${CMAKE_CURRENT_LIST_DIR}/platform_told_promotions_test.cpp
     LINKS promotiond::platform promotiond_http_simulator LABELS "unit;threads")

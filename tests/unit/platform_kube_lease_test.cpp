@@ -24,7 +24,9 @@ struct Election {
         : cluster(std::move(answers)),
           elector(cluster.client, clock, cluster.metrics,
                   {.ns = "team", .identity = "me", .address = "http://me:8082"},
-                  {.leading = [this] { ++led; }, .lost = [this] { ++lost; }}) {}
+                  {.leading = [this] { ++led; },
+                   .lost = [this] { ++lost; },
+                   .changed = [this] { ++changed; }}) {}
 
     [[nodiscard]] std::string last_request() const { return cluster.server.requests().back(); }
 
@@ -32,6 +34,7 @@ struct Election {
     ManualClock clock;
     int led = 0;
     int lost = 0;
+    int changed = 0;
     LeaderElector elector;
 };
 
@@ -86,6 +89,31 @@ TEST_CASE("lease: a renewal by its holder is seen by its change, not by its time
     (void)election.elector.round();
     CHECK_FALSE(election.elector.valid());
     CHECK(election.elector.leader()->identity == "other");
+}
+
+TEST_CASE("lease: one that is deleted under its holder is not taken before the holder's time") {
+    Election election({lease_of("other", "7"), absent(), absent(), lease_of("me", "1")});
+    (void)election.elector.round();
+    election.clock.advance(14'999ms);
+    (void)election.elector.round();
+    CHECK_FALSE(election.elector.valid());
+    CHECK(election.elector.leader()->identity == "other");
+    election.clock.advance(1ms);
+    (void)election.elector.round();
+    CHECK(election.elector.valid());
+    CHECK(election.last_request().starts_with("POST "));
+}
+
+TEST_CASE("lease: who followed a leader hears that there is another, and of no mere renewal") {
+    Election election({lease_of("other", "7"), lease_of("other", "8"), lease_of("third", "9"),
+                       lease_of("", "10"), lease_of("me", "11")});
+    std::vector<int> changes;
+    for (int i = 0; i < 4; ++i) {
+        (void)election.elector.round();
+        changes.push_back(election.changed);
+    }
+    CHECK(changes == std::vector<int>{1, 1, 2, 4});
+    CHECK(election.elector.valid());
 }
 
 TEST_CASE("lease: of two that take a free one, the slower one stands by") {
