@@ -1,7 +1,7 @@
 // The engine's inside: its inbox, its thread, and what that thread alone knows. Included by this
 // folder only. signals.cpp stages what came in, dispatcher.cpp what is due and what came of it,
-// overtaking.cpp what that means for older promotions; turn.cpp commits and answers, engine.cpp
-// waits and is the way in.
+// overtaking.cpp what that means for older promotions, takeover.cpp what another leader told of its
+// own; turn.cpp commits and answers, engine.cpp waits and is the way in.
 #pragma once
 
 #include <condition_variable>
@@ -194,6 +194,8 @@ private:
     void stage_taken_over(Turn& turn, const model::Promotion& newer, bool can_observe);
     [[nodiscard]] bool stage_overtaken(Turn& turn, const model::Promotion& closed);
     // takeover.cpp
+    void leave_behind(Turn& turn, const model::Promotion& newer,
+                      const platform::ToldPromotion& told);
     void take_over(Turn& turn, const platform::ToldPromotion& told);
     void take_over_unknown(Turn& turn, const model::Pipeline& pipeline, model::Promotion promotion,
                            const platform::ToldPromotion& told);

@@ -50,15 +50,21 @@ std::string reason_of(const platform::ToldPromotion& told) {
 }
 
 // What this journal still had to do for the environment when it last led. Another has decided
-// since, be it for another target: an older revision must not come after a newer one.
-std::vector<Promotion> left_behind(const model::History& history, const Promotion& newer) {
+// since, be it for another target: an older revision must not come after a newer one. What is open
+// at the forge stays watched as long as the newer one has not taken it over, as always.
+std::vector<Promotion> left_behind(const model::History& history, const Promotion& newer,
+                                   const platform::ToldPromotion& told) {
     std::vector<Promotion> old;
     for (const auto& [place, promotions] : history.promotions) {
         if (place.first != newer.scope.environment || promotions.empty()) continue;
-        const auto& last = promotions.back();
-        const bool same_wave =
-            place.second != newer.scope.target && last.revision == newer.revision;
-        if (model::unfinished(last.phase) && !same_wave) old.push_back(last);
+        const bool here = place.second == newer.scope.target;
+        if (!here && promotions.back().revision == newer.revision) continue;  // of the same wave
+        for (const auto& each : promotions) {
+            const bool taken = here && (told.phase == Phase::Succeeded ||
+                                        (!told.location.empty() && told.location == each.location));
+            const bool open = each.phase == Phase::Pending && !taken;
+            if (each.id != newer.id && model::unfinished(each.phase) && !open) old.push_back(each);
+        }
     }
     return old;
 }
@@ -85,6 +91,14 @@ void Engine::State::lead_to(Turn& turn, Promotion promotion, Phase goal,
     }
 }
 
+void Engine::State::leave_behind(Turn& turn, const Promotion& newer,
+                                 const platform::ToldPromotion& told) {
+    for (auto& old : left_behind(turn.stage.history(newer.scope.pipeline), newer, told)) {
+        lead_to(turn, std::move(old), Phase::Superseded,
+                "the replica that led meanwhile carried " + newer.revision);
+    }
+}
+
 void Engine::State::take_over_unknown(Turn& turn, const model::Pipeline& pipeline,
                                       Promotion promotion, const platform::ToldPromotion& told) {
     const auto& scope = promotion.scope;
@@ -92,10 +106,7 @@ void Engine::State::take_over_unknown(Turn& turn, const model::Pipeline& pipelin
     if (const auto* mine = history.latest(scope.environment, scope.target)) {
         if (mine->phase == Phase::Succeeded) promotion.previous_revision = mine->revision;
     }
-    for (auto& old : left_behind(history, promotion)) {
-        lead_to(turn, std::move(old), Phase::Superseded,
-                "the replica that led meanwhile carried " + promotion.revision);
-    }
+    leave_behind(turn, promotion, told);
     const auto* policy =
         pipeline.policy_for(pipeline.environments[pipeline.index_of(scope.environment)]);
     if (policy != nullptr && policy->strategy) promotion.strategy = policy->strategy->key;
@@ -130,7 +141,10 @@ void Engine::State::take_over(Turn& turn, const platform::ToldPromotion& told) {
     const bool further = model::unfinished(mine->phase) && !model::unfinished(told.phase);
     const bool again = !model::unfinished(mine->phase) && model::unfinished(told.phase);
     const bool approved = mine->phase == Phase::AwaitingApproval && told.phase != mine->phase;
-    if (further || again || approved) lead_to(turn, *mine, goal_of(told.phase), reason_of(told));
+    if (!further && !again && !approved) return;
+    Promotion promoted = *mine;
+    leave_behind(turn, promoted, told);
+    lead_to(turn, std::move(promoted), goal_of(told.phase), reason_of(told));
 }
 
 Result<void> Engine::State::take_over(const std::vector<platform::ToldPromotion>& told) {

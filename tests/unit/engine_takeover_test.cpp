@@ -100,6 +100,47 @@ TEST_CASE("takeover: targets of the revision that was told of are still carried 
     CHECK(house.phase(told("1.0.0", Phase::Queued, "west").id) == Phase::Succeeded);
 }
 
+TEST_CASE(
+    "takeover: a pull request that this replica left open is watched until it is taken over") {
+    House house;
+    house.manual = true;  // the clock stands: nobody looks by the way
+    house.pipeline.promotion->manual = true;
+    house.carrier->on_promote = [](auto) { return Outcome::Pending; };
+    house.carrier->on_observe = [](auto) { return Outcome::Pending; };
+    house.start();
+    const auto open = house.promote("1.0.0");
+    Awaited<Accepted> let_go;
+    house.engine->approve({"apps", "shop"}, {"prod", "", "1.0.0", "operator:ann"},
+                          let_go.callback());
+    REQUIRE(let_go.get());
+    REQUIRE(house.comes_to(open, Phase::Pending));
+    const auto waits = house.promote("1.1.0");
+    REQUIRE(house.phase(open) == Phase::Pending);
+    house.close();
+    auto newer = told("2.0.0", Phase::AwaitingApproval);
+    SECTION("the newer one waits for a person: it may still be merged") {
+        take_over(house, {newer});
+        CHECK(house.phase(open) == Phase::Pending);
+    }
+    SECTION("the newer one is carried out: it takes the pull request over") {
+        newer.phase = Phase::Running;
+        take_over(house, {newer});
+        REQUIRE(house.comes_to(newer.id, Phase::Pending));
+        CHECK(house.phase(open) == Phase::Superseded);
+    }
+    SECTION("the newer one has the pull request: it is that one's") {
+        newer.location = "https://forge/1";
+        take_over(house, {newer});
+        CHECK(house.phase(open) == Phase::Superseded);
+    }
+    SECTION("the newer one has succeeded: nothing is left to wait for") {
+        newer.phase = Phase::Succeeded;
+        take_over(house, {newer});
+        CHECK(house.phase(open) == Phase::Superseded);
+    }
+    CHECK(house.phase(waits) == Phase::Superseded);
+}
+
 TEST_CASE("takeover: what this journal knows to be older changes nothing") {
     House house;
     house.pipeline.promotion->manual = true;
