@@ -205,7 +205,7 @@ TEST_CASE("chart: the daemon takes the configuration of each storage mode") {
     const auto strategies = place.path() / "strategies";
     std::filesystem::create_directory(strategies);
     std::filesystem::permissions(strategies, std::filesystem::perms{0755});
-    for (const auto& values : {kVolume}) {
+    for (const auto& values : {kVolume, kReplicas, kNoVolume, kEverything}) {
         const auto objects = taken_by_server(rendered(space, values), space);
         std::string config(only(objects, "ConfigMap").at("data").at("promotiond.yaml").as_string());
         const std::string packaged = "/usr/lib/x86_64-linux-gnu/promotiond/strategies";

@@ -39,9 +39,8 @@ Replica::Replica(const Cluster& cluster, const std::string& space, const Replica
     const auto journal =
         options.journal.empty() ? folder_.path() / "state/journal.db" : options.journal;
     std::ofstream config(folder_.path() / "promotiond.yaml");
-    config << "server:\n  listen: 127.0.0.1:0\n  health: 127.0.0.1:0\n  unsignedEvents: allow\n"
-           << "  rateLimit: {requests: 0}\n"
-           << "  tokens: [{name: ci, scope: operate, file: token}]\n"
+    config << "server: {listen: 127.0.0.1:0, health: 127.0.0.1:0, " << options.server
+           << ", tokens: [{name: ci, scope: operate, file: token}]}\n"
            << "journal: {path: " << journal.native() << "}\n"
            << "cache: {directory: cache}\n"
            << "strategies: {directory: strategies}\n"
@@ -69,13 +68,13 @@ bool Replica::says(const std::string& id) const {
     return log().find("id=" + id) != std::string::npos;
 }
 
-bool Replica::leads() const { return metric("promotiond_leader 1") && ready(); }
+bool Replica::leads() const { return measures("promotiond_leader 1") && ready(); }
 
 bool Replica::ready() const {
     return ask("GET", "http://" + field("health") + "/readyz").code == 200;
 }
 
-bool Replica::metric(const std::string& line) const {
+bool Replica::measures(const std::string& line) const {
     const auto all = ask("GET", "http://" + field("health") + "/metrics").body;
     return all.find("\n" + line + "\n") != std::string::npos;
 }

@@ -16,6 +16,8 @@ namespace promotiond::tests {
 struct ReplicaOptions {
     std::string strategy = "webhook-generic";  // file name of the plugin
     std::string promotions = {};               // flow mapping of the configuration's `promotions`
+    // More keys of the configuration's `server`, in the style of a flow mapping.
+    std::string server = "unsignedEvents: allow, rateLimit: {requests: 0}";
     // Where the journal is; empty = in a directory of its own.
     std::filesystem::path journal = {};
 };
@@ -30,6 +32,8 @@ public:
     // It leads, and is ready to.
     [[nodiscard]] bool leads() const;
     [[nodiscard]] bool ready() const;
+    // Its metrics have this line.
+    [[nodiscard]] bool measures(const std::string& line) const;
 
     // By a token of scope `operate`; what does not answer has code 0.
     [[nodiscard]] net::Response get(const std::string& path) const;
@@ -43,7 +47,6 @@ public:
 private:
     // Of the line that says that it is ready.
     [[nodiscard]] std::string field(const std::string& name) const;
-    [[nodiscard]] bool metric(const std::string& line) const;
 
     ScratchDirectory folder_;
     std::filesystem::path log_;

@@ -1,5 +1,9 @@
 // Several daemons on the real API server: one leads, the others forward, and a leader that was
 // paused does nothing when it wakes.
+#include <openssl/hmac.h>
+
+#include <array>
+
 #include "catch.hpp"
 #include "tests/kubernetes/eventually.hpp"
 #include "tests/kubernetes/replica.hpp"
@@ -40,6 +44,7 @@ spec:
         REQUIRE(eventually([&] { return first.leads(); }));
         REQUIRE(eventually([&] { return second.ready(); }));
         CHECK_FALSE(second.leads());
+        CHECK(second.measures("promotiond_leader 0"));
     }
 
     [[nodiscard]] std::string event() const { return "/promotion/" + space + "/podinfo/dev"; }
@@ -59,6 +64,19 @@ spec:
 std::string id_of(const net::Response& accepted) {
     const std::string location(net::header(accepted.headers, "Location").value_or(""));
     return location.substr(location.rfind('/') + 1);
+}
+
+std::string hmac(const std::string& key, const std::string& text) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    ::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data(), &size);
+    std::string hex;
+    for (unsigned i = 0; i < size; ++i) {
+        hex += "0123456789abcdef"[digest[i] >> 4U];
+        hex += "0123456789abcdef"[digest[i] & 15U];
+    }
+    return hex;
 }
 
 bool in_phase(const Replica& replica, const std::string& id, const std::string& phase) {
@@ -98,6 +116,78 @@ TEST_CASE("replicas: a leader paused in the middle of a promotion does nothing w
     CHECK(first.says("PROMO-5202"));
     CHECK(stage.receiver.requests().size() == 2);
     CHECK(stage.phase_told() == "Succeeded");
+}
+
+TEST_CASE("replicas: a try that became due while the leader was paused is not made") {
+    // Long enough that the first one sleeps in between.
+    const ReplicaOptions patient{.promotions = "{backoff: {first: 10s, most: 10s}}"};
+    const Stage stage({simulators::whole(503, ""), simulators::whole(200, "{}")});
+    Replica first(stage.cluster, stage.space, patient);
+    REQUIRE(eventually([&] { return first.leads(); }));
+    Replica second(stage.cluster, stage.space, patient);
+    stage.two(first, second);
+    const auto id = id_of(second.post(stage.event(), kEvent));
+    REQUIRE(eventually([&] { return stage.receiver.requests().size() == 1; }));
+    REQUIRE(eventually([&] { return stage.phase_told() == "Queued"; }));
+
+    first.program().signal(SIGSTOP);
+    // Who asks meanwhile is not told that anything was taken.
+    const auto refused = second.post(stage.event(), kEvent);
+    CHECK(refused.code == 503);
+    CHECK(net::header(refused.headers, "Retry-After").has_value());
+    REQUIRE(eventually([&] { return second.leads(); }));
+    REQUIRE(eventually([&] { return in_phase(second, id, "Succeeded"); }));
+    CHECK(stage.receiver.requests().size() == 2);
+    first.program().signal(SIGCONT);
+    CHECK(eventually([&] { return !first.program().running(); }));
+    CHECK(first.program().code() == 75);
+    CHECK(stage.receiver.requests().size() == 2);
+}
+
+TEST_CASE("replicas: what was done is not done again, by the next leader nor by the one before") {
+    const Stage stage({simulators::whole(200, "{}")});
+    Replica first(stage.cluster, stage.space);
+    REQUIRE(eventually([&] { return first.leads(); }));
+    Replica second(stage.cluster, stage.space);
+    stage.two(first, second);
+    const auto id = id_of(first.post(stage.event(), kEvent));
+    REQUIRE(eventually([&] { return stage.phase_told() == "Succeeded"; }));
+    const bool paused = GENERATE(true, false);
+    if (paused) first.program().signal(SIGSTOP);
+    else first.program().kill();
+    REQUIRE(eventually([&] { return second.leads(); }));
+    CHECK(id_of(second.post(stage.event(), kEvent)) == id);
+    CHECK(in_phase(second, id, "Succeeded"));
+    if (paused) first.program().signal(SIGCONT);
+    CHECK(eventually([&] { return !first.program().running(); }));
+    CHECK(stage.receiver.requests().size() == 1);
+}
+
+TEST_CASE("replicas: the leader checks the signature and counts the sender behind a standby") {
+    const ReplicaOptions strict{
+        .server = "rateLimit: {requests: 3, interval: 1h}, trustedProxies: [127.0.0.1]"};
+    const Stage stage({simulators::whole(200, "{}")}, "    secretRef: {name: events}\n");
+    stage.cluster.apply(R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"events",)"
+                        R"("namespace":")" +
+                        stage.space + R"("},"stringData":{"hmac-key":"key-of-events"}})");
+    Replica first(stage.cluster, stage.space, strict);
+    REQUIRE(eventually([&] { return first.leads(); }));
+    Replica second(stage.cluster, stage.space, strict);
+    stage.two(first, second);
+    const auto from = [&](const Replica& replica, const std::string& sender, bool good) {
+        return replica
+            .post(stage.event(), kEvent,
+                  {{"X-Forwarded-For", sender},
+                   {"X-Signature", "sha256=" + hmac(good ? "key-of-events" : "another", kEvent)}})
+            .code;
+    };
+    CHECK(from(second, "203.0.113.1", true) == 202);
+    CHECK(from(second, "203.0.113.1", false) == 401);
+    // The fourth of that sender is one too many for the leader; the standby has heard three of
+    // them.
+    CHECK(from(first, "203.0.113.1", true) == 202);
+    CHECK(from(second, "203.0.113.1", true) == 429);
+    CHECK(from(second, "203.0.113.2", true) == 202);
 }
 
 TEST_CASE("replicas: without a leader nothing is accepted, and a stop hands over at once") {
