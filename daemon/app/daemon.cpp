@@ -80,8 +80,12 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
         return std::move(made).error();
 
     const auto may_act = [&self] { return !self.replica_ || self.replica_->may_act(); };
+    // What the leader before told stays until it is taken over.
+    const auto may_tell = [&self, may_act] {
+        return may_act() && (!self.replica_ || !self.replica_->stands_by());
+    };
     auto platform =
-        open_platform(self.config_, self.clock_, self.metrics_, self.readiness_, may_act);
+        open_platform(self.config_, self.clock_, self.metrics_, self.readiness_, may_tell);
     if (!platform) return std::move(platform).error();
     self.platform_ = std::move(*platform);
     if (self.config_.leader_election.enabled) {
@@ -183,7 +187,6 @@ Result<void> Daemon::lead() {
         engine_->start();
         return watch();
     }
-    // Before this replica writes any status itself.
     auto told = told_before();
     if (!told) return std::move(told).error();
     if (auto watching = watch(); !watching) return watching;

@@ -132,7 +132,13 @@ private:
             if (const auto found = kept_.find(name); found != kept_.end()) found->second.pause = {};
             return;
         }
-        if (options_.may_write && !options_.may_write()) return held.lock();
+        if (options_.may_write && !options_.may_write()) {
+            held.lock();
+            // Asked again, for a new leader may not write yet.
+            if (const auto found = kept_.find(name); found != kept_.end())
+                found->second.due = clock_.steady_now() + options_.pause_first;
+            return;
+        }
         // An object of the wrong types cannot be applied to, as that reads all of it.
         const auto kind = fault.empty() ? KubePatchKind::Apply : KubePatchKind::Merge;
         const auto written = client_.patch(

@@ -28,8 +28,8 @@ struct KubernetesStatusOptions {
     StatusView view = {};
     std::chrono::milliseconds pause_first{500};  // after a failed write; doubles
     std::chrono::milliseconds pause_most{60'000};
-    // Asked right before each write: false leaves it to another daemon, which leads now. Absent =
-    // always.
+    // Asked right before each write: false leaves it for later, or to another daemon that leads by
+    // then. Absent = always.
     std::function<bool()> may_write = {};
     // Called on a thread of this after a write has changed the object.
     std::function<void(const PipelineState& state)> written = {};

@@ -47,7 +47,7 @@ Replica::Replica(const Cluster& cluster, const std::string& space, const Replica
            << "platform:\n  kubernetes:\n    kubeconfig: " << cluster.kubeconfig_file().native()
            << "\n    namespaces: [" << space << "]\n    applications: false"
            << "\n    leaderElection: {enabled: true, namespace: " << space
-           << ", leaseDuration: 3s, renewDeadline: 2s, retryPeriod: 200ms}\n";
+           << ", leaseDuration: 9s, renewDeadline: 6s, retryPeriod: 300ms}\n";
     if (!options.promotions.empty()) config << "promotions: " << options.promotions << "\n";
     config.close();
     program_ = Program({PROMOTIOND_BUILD "/bin/promotiond", "--config",

@@ -176,7 +176,9 @@ TEST_CASE("replicas: whatever a leader was paused in, there is one branch and on
 
     first.program().signal(SIGSTOP);
     REQUIRE(eventually([&] { return second.leads(); }));
-    REQUIRE(eventually([&] { return house.phase_told() == "Pending"; }));
+    const bool carried = eventually([&] { return house.phase_told() == "Pending"; });
+    INFO(second.log());
+    REQUIRE(carried);
     CHECK(house.forge.pulls() == 1);
     const auto asked = house.forge.requests("POST", "/pulls$");
 

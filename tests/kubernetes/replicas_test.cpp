@@ -120,7 +120,7 @@ TEST_CASE("replicas: a leader paused in the middle of a promotion does nothing w
 
 TEST_CASE("replicas: a try that became due while the leader was paused is not made") {
     // Long enough that the first one sleeps in between.
-    const ReplicaOptions patient{.promotions = "{backoff: {first: 10s, most: 10s}}"};
+    const ReplicaOptions patient{.promotions = "{backoff: {first: 15s, most: 15s}}"};
     const Stage stage({simulators::whole(503, ""), simulators::whole(200, "{}")});
     Replica first(stage.cluster, stage.space, patient);
     REQUIRE(eventually([&] { return first.leads(); }));
