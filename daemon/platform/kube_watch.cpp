@@ -49,7 +49,8 @@ public:
           objects_(metrics.gauge("promotiond_kube_objects",
                                  "Kubernetes objects that are kept up with, by resource.",
                                  {{"resource", resource_}})),
-          backoff_(options_.pause_first, options_.pause_most) {
+          backoff_(options_.pause_first, options_.pause_most),
+          refusals_(options_.pause_first, options_.pause_refused) {
         thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
     }
     ~State() {
@@ -89,6 +90,7 @@ private:
             if (stop.stop_requested()) return;
             const bool sound = opened_ && std::chrono::steady_clock::now() - began >= kSoundWatch;
             if (sound) backoff_.reset();
+            if (sound || (listing && done)) refusals_.reset();
             if (!done) {
                 if (!wait_out(done.error(), stop)) return;
             } else if (!listing && !sound) {
@@ -102,8 +104,7 @@ private:
         // A place that is gone, or an event that cannot be read: only a list tells what is there.
         if (error.reason == KubeReason::Expired || error.reason == KubeReason::Malformed)
             position_.clear();
-        auto wait = backoff_.next();
-        if (is_refusal(error.reason)) wait = jittered(options_.pause_refused);
+        const auto wait = (is_refusal(error.reason) ? refusals_ : backoff_).next();
         // That a watch which was up ends is nothing to worry about; everything else is trouble.
         if (!opened_ && error.reason != KubeReason::Expired) troubled(error);
         return pause(std::max(wait, error.error.retry_after.value_or(milliseconds{0})), stop);
@@ -277,6 +278,7 @@ private:
     Gauge& objects_;
     // Invariant: the following are touched by thread_ only.
     Backoff backoff_;
+    Backoff refusals_;  // a right or a definition that is applied with us comes in a moment
     std::unordered_map<KubeName, Known, NameHash> known_;
     std::string position_;  // resourceVersion to watch from; empty = list first
     bool opened_ = false;   // the watch under way

@@ -48,7 +48,7 @@ struct KubeWatchOptions {
     std::chrono::milliseconds idle{90'000};      // servers send a bookmark each minute
     std::chrono::milliseconds pause_first{250};  // after a failure; doubles
     std::chrono::milliseconds pause_most{30'000};
-    std::chrono::milliseconds pause_refused{60'000};  // after 401, 403 and 404
+    std::chrono::milliseconds pause_refused{60'000};  // the most after 401, 403 and 404
 };
 
 class KubeWatch {
