@@ -117,8 +117,11 @@ TEST_CASE("faults: a server that restarts and forgets its past costs nothing and
     REQUIRE(is_ready(ns));
     runs(management(), ns, "1.0.0");
     REQUIRE(eventually([&] { return daemon.promoted().size() == 1; }));
+    const auto lists = management().count("list", "pipelines");
+    management().must({"create", "secret", "generic", "another", "-n", ns});
     management().forget_past();
     CHECK(daemon.ready());
+    CHECK(eventually([&] { return management().count("list", "pipelines") > lists; }));
     runs(management(), ns, "2.0.0");
     REQUIRE(eventually([&] { return daemon.promoted().size() >= 2; }));
     CHECK(daemon.promoted().back().ends_with("2.0.0"));
@@ -249,7 +252,9 @@ TEST_CASE("faults: a Secret of another namespace is out of reach, however it is 
     }
     const auto requests = management().requests();
     for (std::size_t i = before; i < requests.size(); ++i) {
-        if (requests[i].resource == "secrets") CHECK(requests[i].space == ns);
+        if (requests[i].resource != "secrets") continue;
+        CHECK(requests[i].space == ns);
+        CHECK(requests[i].verb == "get");
     }
 }
 

@@ -1,5 +1,6 @@
 // config/kubernetes on a real API server: that it is taken whole, and what its service account may
 // do.
+#include <algorithm>
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
@@ -33,10 +34,31 @@ std::string restricted_namespace(Cluster& cluster) {
     return space;
 }
 
-bool may(const Cluster& cluster, std::vector<std::string> question) {
-    std::vector<std::string> words{"auth", "can-i", "--quiet", "--as", kAccount};
-    words.insert(words.end(), question.begin(), question.end());
-    return cluster.kubectl(words).code == 0;
+// As `kubectl auth can-i VERB RESOURCE.GROUP/NAME --subresource=S -n NAMESPACE --as USER`, in a
+// hundredth of its time.
+bool may(const Cluster& cluster, const std::vector<std::string>& question,
+         const std::string& user = kAccount) {
+    const auto& what = question[1];
+    const auto slash = std::min(what.find('/'), what.size());
+    const auto dot = std::min(what.find('.'), slash);
+    boost::json::object asked{{"verb", question[0]}, {"resource", what.substr(0, dot)}};
+    if (dot < slash) asked["group"] = what.substr(dot + 1, slash - dot - 1);
+    if (slash < what.size()) asked["name"] = what.substr(slash + 1);
+    const std::string sub = "--subresource=";
+    for (std::size_t i = 2; i < question.size(); ++i) {
+        if (question[i].starts_with(sub)) asked["subresource"] = question[i].substr(sub.size());
+        if (question[i] == "-n") asked["namespace"] = question[i + 1];
+    }
+    const boost::json::object review{
+        {"apiVersion", "authorization.k8s.io/v1"},
+        {"kind", "SubjectAccessReview"},
+        {"spec",
+         {{"user", user}, {"groups", {"system:authenticated"}}, {"resourceAttributes", asked}}}};
+    const auto answer = cluster.send("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+                                     boost::json::serialize(review));
+    INFO(answer.body);
+    REQUIRE(answer.code == 201);
+    return boost::json::parse(answer.body).at("status").at("allowed").as_bool();
 }
 
 // The pod that a StatefulSet of rendered manifests would make.
@@ -166,10 +188,7 @@ TEST_CASE("manifests: of the people only approvers may approve, and they write n
         cluster.must({"create", "rolebinding", role, "-n", space, "--user", user, "--clusterrole",
                       std::string("promotiond-pipeline-") + role});
         const auto can = [&](const char* verb) {
-            return cluster
-                       .kubectl({"auth", "can-i", "--quiet", "--as", user, verb,
-                                 "pipelines.pipelines.weave.works/app", "-n", space})
-                       .code == 0;
+            return may(cluster, {verb, "pipelines.pipelines.weave.works/app", "-n", space}, user);
         };
         INFO(role);
         CHECK(can("get") == view);

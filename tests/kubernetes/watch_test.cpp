@@ -2,6 +2,8 @@
 #include "platform/kube_watch.hpp"
 
 #include <fstream>
+#include <functional>
+#include <future>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,12 +11,14 @@
 #include "base/guarded.hpp"
 #include "catch.hpp"
 #include "platform/kubernetes.hpp"
+#include "tests/kubernetes/base64.hpp"
 #include "tests/kubernetes/cluster.hpp"
 #include "tests/kubernetes/eventually.hpp"
 
 using namespace promotiond;
 using namespace promotiond::platform;
 using namespace std::chrono_literals;
+using promotiond::tests::base64_of;
 using promotiond::tests::Cluster;
 using promotiond::tests::eventually;
 
@@ -41,13 +45,16 @@ public:
 class Follower {
 public:
     Follower(Access& access, const std::string& ns, std::size_t page = 2,
-             std::chrono::milliseconds idle = 90s) {
+             std::chrono::milliseconds idle = 90s, std::function<void()> upserted = {}) {
         KubeWatchHandler handler;
-        handler.upserted = [this](const KubeObject& object) {
-            auto seen = seen_.access();
-            // Never twice the same, whatever happened to the connection.
-            seen->doubled |= seen->versions[object.name.name] == object.resource_version;
-            seen->versions[object.name.name] = object.resource_version;
+        handler.upserted = [this, upserted = std::move(upserted)](const KubeObject& object) {
+            {
+                auto seen = seen_.access();
+                // Never twice the same, whatever happened to the connection.
+                seen->doubled |= seen->versions[object.name.name] == object.resource_version;
+                seen->versions[object.name.name] = object.resource_version;
+            }
+            if (upserted) upserted();
         };
         handler.deleted = [this](const KubeName& name) {
             seen_.access()->versions.erase(name.name);
@@ -125,12 +132,13 @@ TEST_CASE("kubernetes: after a compaction everything is listed anew, and nothing
     Access access(cluster);
     Follower follower(access, ns);
     REQUIRE(follower.sees({"a", "b", "c"}));
-    const auto version = follower.lists();
     cluster.must({"delete", "configmap", "b", "-n", ns});
+    // Of something else: what the watch saw last is older than what is compacted.
+    cluster.must({"create", "secret", "generic", "another", "-n", ns});
     cluster.forget_past();
     make(cluster, ns, "d");
     CHECK(follower.sees({"a", "c", "d"}));
-    CHECK(follower.lists() >= version);
+    CHECK(eventually([&] { return follower.lists() == 2; }));
     CHECK_FALSE(follower.doubled());
 }
 
@@ -225,27 +233,70 @@ TEST_CASE("kubernetes: a server that stands still is given up, and followed agai
     CHECK_FALSE(follower.doubled());
 }
 
-TEST_CASE("kubernetes: a token that is rotated in its file is used as soon as the old one ends") {
+TEST_CASE("kubernetes: in a pod, a token that is rotated is used as soon as the old one ends") {
     Cluster cluster({.users = {{"old-token", "follower", {"system:masters"}}}});
     const auto ns = cluster.make_namespace();
     make(cluster, ns, "a");
     const promotiond::tests::ScratchDirectory directory;
-    const auto file = directory.path() / "token";
-    std::ofstream(file) << "old-token";
-    auto text = cluster.kubeconfig("unused");
-    const std::string token = "token: 'unused'";
-    const auto at = text.find(token);
-    REQUIRE(at != std::string::npos);
-    text.replace(at, token.size(), "tokenFile: " + file.native());
-    std::ofstream(directory.path() / "kubeconfig") << text;
-    auto config = load_kubeconfig(directory.path() / "kubeconfig");
+    const auto mount = [&](const char* name, const std::string& text) {
+        std::ofstream(directory.path() / name) << text;
+    };
+    mount("token", "old-token");
+    mount("ca.crt", cluster.ca_pem());
+    mount("namespace", ns);
+    auto config = in_cluster_config({.host = "127.0.0.1",
+                                     .port = std::to_string(cluster.port()),
+                                     .directory = directory.path()});
     if (!config) FAIL(config.error().message);
+    CHECK(config->ns == ns);
     Access access(std::move(*config));
     Follower follower(access, ns);
     REQUIRE(follower.sees({"a"}));
     cluster.set_users({{"new-token", "follower", {"system:masters"}}});
-    std::ofstream(file) << "new-token";
+    mount("token", "new-token");
     cluster.restart();
     make(cluster, ns, "b");
     CHECK(follower.sees({"a", "b"}));
+}
+
+TEST_CASE("kubernetes: a client certificate of a kubeconfig is taken, from files and inline") {
+    Cluster& cluster = Cluster::shared();
+    const auto identity = cluster.client("jane", "system:masters");
+    const promotiond::tests::ScratchDirectory directory;
+    std::ofstream(directory.path() / "jane.pem") << identity.certificate;
+    std::ofstream(directory.path() / "jane.key") << identity.key;
+    const std::string user =
+        GENERATE_COPY(as<std::string>{}, "client-certificate: jane.pem, client-key: jane.key",
+                      "client-certificate-data: " + base64_of(identity.certificate) +
+                          ", client-key-data: " + base64_of(identity.key));
+    auto text = cluster.kubeconfig("unused");
+    const std::string token = "token: 'unused'";
+    text.replace(text.find(token), token.size(), user);
+    std::ofstream(directory.path() / "kubeconfig") << text;
+    auto config = load_kubeconfig(directory.path() / "kubeconfig");
+    if (!config) FAIL(config.error().message);
+    Access access(std::move(*config));
+    const auto namespaces = access.client.get_path("/api/v1/namespaces");
+    if (!namespaces) FAIL(namespaces.error().error.message);
+}
+
+TEST_CASE("kubernetes: a list whose next page has expired begins anew and tells nothing twice") {
+    Cluster& cluster = Cluster::shared();
+    const auto ns = cluster.make_namespace();
+    for (const char* name : {"a", "b", "c", "d", "e"}) make(cluster, ns, name);
+    Access access(cluster);
+    std::promise<void> first_page;
+    std::promise<void> expired;
+    Follower follower(access, ns, 2, 90s, [&, once = false]() mutable {
+        if (std::exchange(once, true)) return;
+        first_page.set_value();
+        expired.get_future().wait();
+    });
+    first_page.get_future().wait();
+    cluster.must({"delete", "configmap", "a", "-n", ns});
+    cluster.forget_past();
+    expired.set_value();
+    CHECK(follower.sees({"b", "c", "d", "e"}));
+    CHECK(access.metrics.render().find("reason=\"expired\"") != std::string::npos);
+    CHECK_FALSE(follower.doubled());
 }
