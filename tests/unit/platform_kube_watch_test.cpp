@@ -18,7 +18,7 @@ public:
         options.resource = kThings;
         if (options.pause_first == 250ms) options.pause_first = 1ms;
         options.pause_most = 5ms;
-        options.pause_refused = 5ms;
+        if (options.pause_refused == 60s) options.pause_refused = 5ms;
         KubeWatchHandler handler;
         handler.upserted = [this](const KubeObject& object) {
             add("+" + object.name.name + "@" + object.resource_version);
@@ -148,6 +148,15 @@ TEST_CASE("kube watch: what may not be listed is named, and goes on when the rig
     Follower follower(cluster);
     CHECK(follower.told(4) == "!forbidden +a@1 ok synced");
     CHECK_FALSE(follower.watch().trouble().has_value());
+}
+
+TEST_CASE(
+    "kube watch: after a refusal it asks again soon, since rights are often given just then") {
+    Cluster cluster({status(404, "NotFound", "the server could not find the requested resource"),
+                     status(403, "Forbidden", "things is forbidden: User x cannot list"),
+                     list_of({object_json("a", "1")}, "7"), kSilent});
+    Follower follower(cluster, {.resource = {}, .pause_refused = 1h});
+    CHECK(follower.told(5) == "!not-found !forbidden +a@1 ok synced");
 }
 
 TEST_CASE("kube watch: trouble says which resource, where, why and what to do") {
