@@ -4,11 +4,11 @@ set -euo pipefail
 . /root/inside.sh
 rpm_does() { rpm --nodeps "$@" >/root/rpm.log 2>&1 || { cat /root/rpm.log; fail "rpm $*"; }; }
 
-promise "a fresh installation makes the user, and the service is one that starts"
+promise "a fresh installation runs, ready and as a user of its own, even where presets leave services off"
+mkdir -p /etc/systemd/system-preset
+echo 'disable *' >/etc/systemd/system-preset/00-off.preset # as Fedora has it at the end
 rpm_does -i /rpms/promotiond-[0-9]*.rpm /rpms/promotionctl-*.rpm
-systemctl daemon-reload
 [ "$(systemctl is-enabled promotiond)" = enabled ] || fail "it is not enabled"
-systemctl start promotiond
 soon curl -fs http://127.0.0.1:8081/readyz
 [ "$(ps -o user= -p "$(property MainPID)")" = promotiond ] || fail "it runs as another user"
 [ "$(stat -c %U:%a /etc/promotiond/secrets)" = root:700 ] || fail "others may read the secrets"
