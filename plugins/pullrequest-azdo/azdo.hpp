@@ -47,6 +47,8 @@ public:
     // Azure has no entity tags for pull requests: always a value.
     [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> by_number(
         std::uint64_t number, const std::string& etag) override;
+    [[nodiscard]] sdk::Result<void> stop_auto_merge(
+        const sdk::gitops::PullRequest& existing) override;
     // auto_merge is auto-complete; one that this caller has set is switched off without it, one
     // that somebody else has set is left alone.
     [[nodiscard]] sdk::Result<std::vector<std::string>> apply(

@@ -183,6 +183,18 @@ void AzureRepos::complete_by_itself(const Seen& seen, bool wanted, Warnings& war
     if (!done && now->request.state == PullRequestState::Open) warn(not_done(doing), warnings);
 }
 
+Result<void> AzureRepos::stop_auto_merge(const PullRequest& existing) {
+    if (!seen_ || seen_->request.number != existing.number) {
+        if (auto seen = look(existing.number); !seen) return std::move(seen).error();
+    }
+    const Seen seen = *seen_;
+    Warnings warnings;
+    complete_by_itself(seen, false, warnings);
+    if (unanswered_) return *std::exchange(unanswered_, std::nullopt);
+    if (!warnings.empty()) return Error{ErrorKind::Invalid, warnings.front()};
+    return {};
+}
+
 Result<std::vector<std::string>> AzureRepos::apply(const PullRequest& existing,
                                                    const PullRequestOptions& options) {
     if (!seen_ || seen_->request.number != existing.number) {

@@ -73,7 +73,10 @@ test('azure: auto-complete is switched off with the next revision once the optio
   await world.daemon.inPhase(await world.deliver('1.0.1'), 'Pending');
   await until('auto-complete', async () => (await pulls())[0].autoComplete);
   await withOptions('');
+  await world.forge.do('clear-requests');
   await world.daemon.inPhase(await world.deliver('1.0.2'), 'Pending');
+  const asked = (await world.forge.see('requests')).map(({path: target, body}) => (/"autoCompleteSetBy":\{"id":"0000/.test(JSON.stringify(body)) ? 'off' : target));
+  assert.ok(asked.indexOf('off') >= 0 && asked.indexOf('off') < asked.findIndex((each) => /git-receive-pack$/.test(each)), asked.join(' '));
   const all = await pulls();
   assert.deepEqual(all.map((pull) => [pull.title, pull.autoComplete]), [['Promote flux-system/podinfo in qa to 1.0.2', null]]);
   await world.invariants();
