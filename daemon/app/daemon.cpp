@@ -97,6 +97,8 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     auto outbound = self.config_.outbound;
     outbound.user_agent = std::string("promotiond/") + kVersion;
     self.outbound_ = std::make_unique<net::HttpClient>(std::move(outbound), self.metrics_);
+    self.budgets_ = std::make_unique<net::ApiBudgets>(self.clock_, self.metrics_,
+                                                      self.config_.engine.retry_after_most);
 
     auto journal = journal::Journal::open({.path = self.config_.journal});
     if (!journal) return context(std::move(journal).error(), "cannot open the journal");
@@ -111,6 +113,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     };
     services.may_act = may_act;
     services.http = self.outbound_.get();
+    services.budgets = self.budgets_.get();
     services.clock = &self.clock_;
     services.metrics = &self.metrics_;
     auto strategies = load_strategies(self.config_, std::move(services));

@@ -75,6 +75,7 @@ private:
     Platform platform_;
     std::unique_ptr<Replica> replica_;  // null: there is one
     std::unique_ptr<net::HttpClient> outbound_;
+    std::unique_ptr<net::ApiBudgets> budgets_;
     std::unique_ptr<journal::Journal> journal_;
     std::unique_ptr<strategy::Strategies> strategies_;
     std::unique_ptr<engine::Engine> engine_;

@@ -44,7 +44,16 @@ public:
         return engine_.view(name).pipeline;
     }
     std::vector<decision::Why> why(const model::PipelineName& pipeline) override {
-        return engine_.why(pipeline);
+        auto answers = engine_.why(pipeline);
+        for (const auto& budget : strategies_.budgets()) {
+            if (budget.held.empty() || !budget.credential.starts_with(pipeline.ns + "/")) continue;
+            for (auto& answer : answers) {
+                answer.reasons.push_back({"api-budget", "requests to " + budget.host + " with " +
+                                                            budget.credential +
+                                                            " wait: " + budget.held});
+            }
+        }
+        return answers;
     }
     Result<void> ready() const override { return engine_.ready(); }
     Result<journal::Page> promotions(const journal::Filter& filter) override {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <system_error>
 
 #include "base/log.hpp"
@@ -103,6 +104,8 @@ CallState::CallState(const Host& host) : host_(&host) {
 void CallState::open(Scope scope) {
     const std::scoped_lock lock(mutex_);
     scope_ = std::move(scope);
+    begun_ = host_->services().clock->steady_now();
+    credential_.clear();
     answer_ = {};
     open_ = true;
 }
@@ -171,6 +174,30 @@ SteadyTime CallState::deadline() {
 std::string CallState::pipeline_namespace() {
     const std::scoped_lock lock(mutex_);
     return scope_.pipeline_namespace;
+}
+
+SteadyTime CallState::begun() {
+    const std::scoped_lock lock(mutex_);
+    return begun_;
+}
+
+std::string CallState::credential() {
+    const std::scoped_lock lock(mutex_);
+    return credential_;
+}
+
+void CallState::used_secret(std::string_view name) {
+    const std::scoped_lock lock(mutex_);
+    credential_ = scope_.pipeline_namespace + "/" + std::string(name);
+}
+
+bool CallState::pause(std::chrono::milliseconds time) {
+    const auto token = stop();
+    std::mutex mutex;
+    std::condition_variable_any nobody;
+    std::unique_lock lock(mutex);
+    (void)nobody.wait_for(lock, token, time, [] { return false; });
+    return !token.stop_requested();
 }
 
 void CallState::log(std::int32_t level, std::string_view text) {

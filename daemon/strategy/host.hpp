@@ -70,6 +70,12 @@ public:
     [[nodiscard]] std::stop_token stop();
     [[nodiscard]] SteadyTime deadline();
     [[nodiscard]] std::string pipeline_namespace();
+    [[nodiscard]] SteadyTime begun();
+    // NAMESPACE/SECRET of the last secret that was asked for; empty: none was.
+    [[nodiscard]] std::string credential();
+    void used_secret(std::string_view name);
+    // False: the call was cancelled meanwhile.
+    [[nodiscard]] bool pause(std::chrono::milliseconds time);
     // False, and recorded as a breach, once the verb has returned.
     [[nodiscard]] bool still_open(std::string_view function);
     void breach(std::string what);
@@ -86,6 +92,8 @@ private:
     std::mutex mutex_;
     bool open_ = false;
     Scope scope_;
+    SteadyTime begun_{};
+    std::string credential_;
     RawAnswer answer_;
     std::filesystem::path scratch_;
 };

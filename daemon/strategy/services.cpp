@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <variant>
 
 #include "base/log.hpp"
@@ -20,6 +21,8 @@ namespace promotiond::strategy {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 253;  // of a Kubernetes object or key
+// A verb waits so long for an API's budget; for longer it is tried again, and the worker is free.
+constexpr std::chrono::milliseconds kLongestPauseInPlace{5'000};
 
 bool is_plain_name(std::string_view name) {
     if (name.empty() || name.size() > kMaxNameBytes || name == "." || name == "..") return false;
@@ -43,6 +46,7 @@ std::int32_t fetch_secret(CallState& call, std::string_view name, std::string_vi
     auto found = store(call.pipeline_namespace(), std::string(name), std::string(key));
     if (found) {
         log::redact(found->reveal());
+        call.used_secret(name);
         value = std::move(*found);
         return PROMOTIOND_SECRET_OK;
     }
@@ -123,6 +127,43 @@ std::variant<net::Request, net::HttpError> request_of(const promotiond_http_requ
     return to;
 }
 
+// What a plugin gets instead of the API's answer when it must not be asked now: the same that the
+// API would say, earlier.
+net::Response held_back(const net::ApiBudgets::Verdict& verdict) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(verdict.wait).count();
+    boost::json::object body;
+    body["message"] = "held back by promotiond: " + verdict.reason;
+    return {429,
+            {{"Retry-After", std::to_string(seconds)}, {"Content-Type", "application/json"}},
+            boost::json::serialize(body)};
+}
+
+std::variant<net::Response, net::HttpError> within_budget(CallState& call, net::Request& request) {
+    const auto& services = call.host().services();
+    const auto spending = net::take_spending(request);
+    if (!spending || services.budgets == nullptr) {
+        return services.http->send(request, call.stop());
+    }
+    const std::string credential = call.credential();
+    std::chrono::milliseconds waited{0};
+    while (true) {
+        const auto verdict = services.budgets->admit(request, *spending, call.begun(), credential);
+        if (verdict.wait.count() == 0) break;
+        waited += verdict.wait;
+        if (waited > kLongestPauseInPlace || verdict.wait >= call.remaining()) {
+            return held_back(verdict);
+        }
+        if (!call.pause(verdict.wait)) {
+            return net::HttpError{net::Failure::Cancelled, "the call is cancelled"};
+        }
+    }
+    auto answer = services.http->send(request, call.stop());
+    if (const auto* response = std::get_if<net::Response>(&answer)) {
+        services.budgets->learn(request, *spending, *response, credential);
+    }
+    return answer;
+}
+
 std::variant<net::Response, net::HttpError> exchange(CallState& call,
                                                      const promotiond_http_request* from) {
     if (!call.still_open("http.send")) {
@@ -135,9 +176,8 @@ std::variant<net::Response, net::HttpError> exchange(CallState& call,
     auto made = request_of(from, call.deadline());
     if (const auto* error = std::get_if<net::HttpError>(&made)) return *error;
     auto& request = std::get<net::Request>(made);
-    const auto& services = call.host().services();
-    request.may_send = services.may_act;
-    return services.http->send(request, call.stop());
+    request.may_send = call.host().services().may_act;
+    return within_budget(call, request);
 }
 
 std::int32_t send(const promotiond_call* c_call, const promotiond_http_request* request,

@@ -267,6 +267,11 @@ Answer Strategies::plan(const Description& strategy, const Request& request,
         });
 }
 
+std::vector<net::BudgetState> Strategies::budgets() const {
+    const auto* budgets = state_->services->budgets;
+    return budgets == nullptr ? std::vector<net::BudgetState>() : budgets->states();
+}
+
 std::string Strategies::lane(const Description& strategy, const Request& request) {
     return state_->library_of(strategy).lane(request);
 }

@@ -25,6 +25,7 @@
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
+#include "net/api_budget.hpp"
 #include "net/http_client.hpp"
 
 struct promotiond_plugin;
@@ -100,6 +101,7 @@ struct HostServices {
     // connection stands: false cancels its call. Absent = always.
     std::function<bool()> may_act;
     net::HttpClient* http = nullptr;
+    net::ApiBudgets* budgets = nullptr;  // null: requests are never held
     const Clock* clock = nullptr;
     Metrics* metrics = nullptr;
     std::filesystem::path scratch;  // below which each call gets its own directory
@@ -147,6 +149,8 @@ public:
                                  const CallOptions& options);
     [[nodiscard]] Answer plan(const Description& strategy, const Request& request,
                               const CallOptions& options);
+    // Of the APIs that strategies have asked; empty without HostServices::budgets.
+    [[nodiscard]] std::vector<net::BudgetState> budgets() const;
     // What must not run at the same time. The strategy's own word, else
     // "<namespace>/<name>/<environment>/<target>".
     [[nodiscard]] std::string lane(const Description& strategy, const Request& request);

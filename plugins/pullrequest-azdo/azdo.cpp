@@ -54,11 +54,7 @@ Result<HttpResponse> AzureRepos::ask(HttpRequest request, const std::string& doi
                                      const std::string& preview) {
     request.url += (request.url.find('?') == std::string::npos ? "?" : "&");
     request.url += "api-version=" + options_.api_version + preview;
-    auto response = exchange(call_, access_, std::move(request), doing);
-    if (response && !response->header("retry-after").empty()) {
-        asked_pause_ = std::max(asked_pause_, forge::pause_of(*response, call_.now()));
-    }
-    return response;
+    return exchange(call_, access_, std::move(request), doing);
 }
 
 Result<HttpResponse> AzureRepos::send(const std::string& method, const std::string& url,

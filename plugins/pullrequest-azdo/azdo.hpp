@@ -11,7 +11,6 @@
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -60,13 +59,10 @@ public:
     [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> merged_as(
         const std::string& commit) override;
 
-    // How long Azure asked, beside its answers, not to be asked again; zero: not at all.
-    [[nodiscard]] std::chrono::milliseconds asked_pause() const { return asked_pause_; }
-
 private:
     using Warnings = std::vector<std::string>;
 
-    // Adds the version, with `preview` behind it, and remembers a pause that is asked for.
+    // Adds the version, with `preview` behind it.
     [[nodiscard]] sdk::Result<sdk::HttpResponse> ask(sdk::HttpRequest request,
                                                      const std::string& doing,
                                                      const std::string& preview = {});
@@ -101,7 +97,6 @@ private:
     std::optional<Seen> seen_;     // as the last answer had it
     std::uint64_t created_ = 0;    // the pull request made by this object, which is as it was made
     bool work_items_set_ = false;  // when it was made
-    std::chrono::milliseconds asked_pause_{0};
     // What apply() could not set this time and may next time.
     std::optional<sdk::Error> unanswered_;
 };

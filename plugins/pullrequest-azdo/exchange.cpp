@@ -134,6 +134,7 @@ std::vector<std::string_view> Access::secrets() const {
 Result<HttpResponse> exchange(const sdk::Call& call, const Access& access, sdk::HttpRequest request,
                               const std::string& doing) {
     const Secret authorization = access.authorization();
+    forge::charge(request, access.urgency);
     request.headers.insert(request.headers.end(),
                            {{"Accept", "application/json"},
                             {"X-TFS-FedAuthRedirect", "Suppress"},

@@ -1,10 +1,9 @@
-// One exchange with Azure DevOps: who asks, what its refusals mean, and when it wants to be left
-// alone.
+// One exchange with Azure DevOps: who asks, and what its refusals mean.
 //
 // Facts: REST API 7.1 (learn.microsoft.com and MicrosoftDocs/vsts-rest-api-specs, 2026-11). A token
 // that has expired is answered with a page for people to sign in, as 203, 302 or HTML with 200.
-// Refusals are told apart by their typeKey, never by their text. Retry-After comes with 200 as
-// well. No redirect is followed, and no credential is in any message.
+// Refusals are told apart by their typeKey, never by their text. No redirect is followed, and no
+// credential is in any message.
 #pragma once
 
 #include <promotiond/strategy.hpp>
@@ -13,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "forge/budget.hpp"
 
 namespace promotiond::azdo {
 
@@ -25,6 +26,7 @@ struct Access {
     sdk::Secret password;
     std::string ca_pem;  // trusted instead of the system's
     std::string proxy;
+    forge::Urgency urgency = forge::Urgency::Open;  // of what is done
 
     // The value of the Authorization header.
     [[nodiscard]] sdk::Secret authorization() const;

@@ -3,10 +3,6 @@
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
-#include <algorithm>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -18,52 +14,12 @@ namespace promotiond::azdo {
 namespace {
 
 using namespace promotiond::sdk;
-using std::chrono::milliseconds;
 
 // What a verb works with; the first thing missing is an error, before anything has happened.
 struct Opened {
     Config config;
     Site site;
     Keys keys;
-};
-
-// When Azure wants to be left alone. It says so beside an answer that it did give (Retry-After with
-// 200), so the verb that has begun is finished, and the next one waits.
-// One for all instances of the strategy: the limit is the organisation's, not theirs. Any thread.
-class Quiet {
-public:
-    static std::shared_ptr<Quiet> shared() {
-        static std::mutex mutex;
-        static std::weak_ptr<Quiet> one;
-        const std::scoped_lock lock(mutex);
-        auto quiet = one.lock();
-        if (!quiet) one = quiet = std::make_shared<Quiet>();
-        return quiet;
-    }
-
-    void keep(const std::string& collection, const Call& call, milliseconds pause) {
-        if (pause <= milliseconds{0}) return;
-        const std::scoped_lock lock(mutex_);
-        auto& until = until_[collection];
-        until = std::max(until, call.now() + pause);
-    }
-    // Throttled until then.
-    Result<void> check(const std::string& collection, const Call& call) {
-        const std::scoped_lock lock(mutex_);
-        const auto found = until_.find(collection);
-        if (found == until_.end()) return {};
-        const auto rest = found->second - call.now();
-        if (rest > milliseconds{0}) {
-            return Error{ErrorKind::Throttled,
-                         collection + " asked with an answer to wait (Retry-After)", rest};
-        }
-        until_.erase(found);
-        return {};
-    }
-
-private:
-    std::mutex mutex_;
-    std::map<std::string, std::chrono::sys_time<milliseconds>> until_;
 };
 
 class PullRequestOnAzure : public Strategy, public Observes, public Plans, public HasLane {
@@ -79,11 +35,9 @@ public:
         if (!opened) return Outcome::from(opened.error());
         auto mirror = mirror_of(*opened, call);
         if (!mirror) return Outcome::from(mirror.error());
+        opened->keys.access.urgency = forge::urgency_of(promotion);
         auto forge = forge_of(*opened, call);
-        auto outcome =
-            gitops::promote(promotion, call, opened->config.pull_request, *mirror, forge);
-        quiet_->keep(opened->site.collection, call, forge.asked_pause());
-        return outcome;
+        return gitops::promote(promotion, call, opened->config.pull_request, *mirror, forge);
     }
 
     Outcome plan(const Promotion& promotion, Call& call) override {
@@ -98,11 +52,10 @@ public:
                     std::string_view details, Call& call) override {
         auto opened = open(promotion, call);
         if (!opened) return gitops::not_seen(opened.error());
+        opened->keys.access.urgency = forge::Urgency::Refresh;
         auto forge = forge_of(*opened, call);
-        auto outcome = gitops::observe(promotion, external_id, details, call,
-                                       opened->config.pull_request, forge);
-        quiet_->keep(opened->site.collection, call, forge.asked_pause());
-        return outcome;
+        return gitops::observe(promotion, external_id, details, call, opened->config.pull_request,
+                               forge);
     }
 
     std::string lane(const Promotion& promotion) const override {
@@ -126,9 +79,6 @@ private:
         if (auto fine = gitops::check_repository_url(request.url); !fine) {
             return std::move(fine).error();
         }
-        if (auto allowed = quiet_->check(site->collection, call); !allowed) {
-            return std::move(allowed).error();
-        }
         auto keys = read_keys(call, request.secret, site->ssh);
         if (!keys) return std::move(keys).error();
         return Opened{*std::move(config), *std::move(site), *std::move(keys)};
@@ -143,7 +93,6 @@ private:
     }
 
     std::string settings_;
-    std::shared_ptr<Quiet> quiet_ = Quiet::shared();
 };
 
 }  // namespace

@@ -127,6 +127,7 @@ Result<Site> site_of(const std::string& url, const std::string& api_url) {
 
 Result<HttpResponse> exchange(const sdk::Call& call, const Access& access, sdk::HttpRequest request,
                               const std::string& doing) {
+    forge::charge(request, access.urgency);
     request.headers.insert(request.headers.end(),
                            {{"Accept", "application/vnd.github+json"},
                             {"X-GitHub-Api-Version", "2022-11-28"},
@@ -214,8 +215,13 @@ Result<void> GitHub::close(const PullRequest& existing) {
     const std::string number = std::to_string(existing.number);
     Object body;
     body.set("state", "closed");
-    const auto response = send("PATCH", pulls() + "/" + number, text_of(body),
-                               "cannot close pull request #" + number);
+    sdk::HttpRequest request;
+    request.method = "PATCH";
+    request.url = site_.api + pulls() + "/" + number;
+    request.body = text_of(body);
+    forge::charge(request, at_least(forge::Urgency::Merge));
+    const auto response =
+        exchange(call_, access_, std::move(request), "cannot close pull request #" + number);
     if (!response) return Error(response.error());
     return {};
 }

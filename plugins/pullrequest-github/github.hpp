@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "forge/budget.hpp"
 #include "standing.hpp"
 
 namespace promotiond::github {
@@ -42,6 +43,7 @@ struct Access {
     sdk::Secret token;
     std::string ca_pem;  // trusted instead of the system's
     std::string proxy;
+    forge::Urgency urgency = forge::Urgency::Open;  // of what is done, unless it is a merge
 };
 
 // One exchange with GitHub's headers; 2xx and 304 are values, anything else an error by kind.
@@ -107,6 +109,7 @@ private:
     [[nodiscard]] sdk::Result<std::string> graphql(std::string_view query,
                                                    const std::map<std::string, std::string>& values,
                                                    const std::string& doing);
+    [[nodiscard]] forge::Urgency at_least(forge::Urgency urgency) const;
     [[nodiscard]] std::string repository() const;  // its path below the API's address
     [[nodiscard]] std::string pulls() const;
 

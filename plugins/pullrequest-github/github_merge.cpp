@@ -79,6 +79,10 @@ Error method_not_allowed(const std::string& doing, const std::string& method,
 
 }  // namespace
 
+forge::Urgency GitHub::at_least(forge::Urgency urgency) const {
+    return std::max(urgency, access_.urgency);
+}
+
 Result<std::string> GitHub::graphql(std::string_view query,
                                     const std::map<std::string, std::string>& values,
                                     const std::string& doing) {
@@ -91,6 +95,9 @@ Result<std::string> GitHub::graphql(std::string_view query,
     request.method = "POST";
     request.url = site_.graphql;
     request.body = text_of(body);
+    const bool changes = query.starts_with("mutation");
+    forge::charge(request, changes ? at_least(forge::Urgency::Merge) : access_.urgency,
+                  changes ? forge::Cost::Write : forge::Cost::Read, "graphql");
     const auto response = exchange(call_, access_, std::move(request), doing);
     if (!response) return Error(response.error());
     try {
@@ -189,8 +196,12 @@ Result<void> GitHub::merge_now(const PullRequest& existing, const std::string& m
     Object body;
     body.set("sha", existing.head_sha);
     body.set("merge_method", method);
-    const auto merged = send("PUT", pulls() + "/" + std::to_string(existing.number) + "/merge",
-                             text_of(body), doing);
+    sdk::HttpRequest request;
+    request.method = "PUT";
+    request.url = site_.api + pulls() + "/" + std::to_string(existing.number) + "/merge";
+    request.body = text_of(body);
+    forge::charge(request, at_least(forge::Urgency::Merge));
+    const auto merged = exchange(call_, access_, std::move(request), doing);
     if (merged) return {};
     Error error = merged.error();
     if (says(error, "base branch was modified")) error.kind = ErrorKind::Transient;

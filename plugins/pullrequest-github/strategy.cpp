@@ -38,6 +38,7 @@ public:
         if (!opened) return Outcome::from(opened.error());
         auto mirror = mirror_of(*opened, call);
         if (!mirror) return Outcome::from(mirror.error());
+        opened->keys.access.urgency = forge::urgency_of(promotion);
         GitHub forge(call, std::move(opened->site), std::move(opened->keys.access));
         return gitops::promote(promotion, call, opened->config.pull_request, *mirror, forge);
     }
@@ -54,6 +55,7 @@ public:
                     std::string_view details, Call& call) override {
         auto opened = open(promotion, call);
         if (!opened) return gitops::not_seen(opened.error());
+        opened->keys.access.urgency = forge::Urgency::Refresh;
         GitHub forge(call, std::move(opened->site), std::move(opened->keys.access));
         return gitops::observe(promotion, external_id, details, call, opened->config.pull_request,
                                forge);

@@ -352,17 +352,3 @@ TEST_CASE("azdo: no credential is in a message, though the other side repeats it
         }
     }
 }
-
-TEST_CASE("azdo: a pause that comes beside an answer is remembered") {
-    Desk desk;
-    desk.host.answer_http({.headers = {{"Retry-After", "20"}}, .body = Pull().json()});
-    desk.host.answer_http({.headers = {{"Retry-After", "5"}}, .body = Pull().json()});
-    std::chrono::milliseconds pause{0};
-    (void)desk.ask<Desk::Found>([&](auto& forge) {
-        (void)forge.by_number(7, "");
-        auto found = forge.by_number(7, "");
-        pause = forge.asked_pause();
-        return found;
-    });
-    CHECK(pause == std::chrono::seconds{20});
-}

@@ -57,6 +57,7 @@ struct Services {
     Metrics metrics;
     std::map<std::string, std::string> secrets;  // "namespace/name/key" -> value
     net::HttpClient* http = nullptr;
+    net::ApiBudgets* budgets = nullptr;
 
     [[nodiscard]] strategy::HostServices host() {
         strategy::HostServices services;
@@ -73,6 +74,7 @@ struct Services {
             return Error{ErrorKind::NotFound, "there is no secret " + prefix};
         };
         services.http = http;
+        services.budgets = budgets;
         services.clock = &clock;
         services.metrics = &metrics;
         services.scratch = directory.path() / "scratch";

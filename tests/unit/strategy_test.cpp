@@ -47,6 +47,7 @@ public:
         if (act == "other key") return secret(call, "absent");
         if (act == "path key") return secret(call, "../token");
         if (act == "http") return http(call);
+        if (act == "budget") return http(call, {{"Promotiond-Budget", "open write core"}});
         if (act == "scratch") return directory(call.scratch_directory());
         if (act == "cache") return directory(call.cache_directory("https://forge.test/a/b"));
         if (act == "remaining") {
@@ -83,10 +84,11 @@ private:
         if (!value->has_value()) return sdk::Outcome::done().with_summary("absent");
         return sdk::Outcome::done().with_summary("is " + std::string((*value)->reveal()));
     }
-    static sdk::Outcome http(const sdk::Call& call) {
+    static sdk::Outcome http(const sdk::Call& call,
+                             decltype(sdk::HttpRequest::headers) headers = {{"X-A", "1"}}) {
         const auto answer = call.http({.method = "PUT",
                                        .url = "https://forge.test/x",
-                                       .headers = {{"X-A", "1"}},
+                                       .headers = std::move(headers),
                                        .body = "b",
                                        .timeout = 5s});
         if (!answer) return sdk::Outcome::from(answer.error());
@@ -271,6 +273,34 @@ TEST_CASE("strategy: HTTP goes through the daemon's client, bounded by the call"
     const auto refused = promote(*strategies, "http");
     CHECK(refused.outcome == Outcome::Rejected);
     CHECK(refused.message == "metadata");
+}
+
+TEST_CASE(
+    "strategy: an API that asked to be left alone is not asked, whichever promotion it is for") {
+    Services services;
+    promotiond::Metrics metrics;
+    net::HttpClient client({}, metrics);
+    net::ApiBudgets budgets(services.clock, metrics, 1h);
+    services.http = &client;
+    services.budgets = &budgets;
+    const auto strategies = load(services);
+    int asked = 0;
+    net::Headers seen;
+    promotiond::test::http_script() = [&](const net::Request& request, const std::stop_token&) {
+        ++asked;
+        seen = request.headers;
+        return promotiond::test::HttpAnswer(net::Response{403, {{"Retry-After", "60"}}, "{}"});
+    };
+    CHECK(promote(*strategies, "budget").summary == "403");
+    CHECK(seen.empty());
+    CHECK(promote(*strategies, "budget").summary == "429");
+    CHECK(asked == 1);
+    REQUIRE(strategies->budgets().size() == 1);
+    CHECK(strategies->budgets()[0].held == "forge.test:443 asked to be left alone");
+    CHECK(promote(*strategies, "http").summary == "403");  // one that keeps no budget
+    services.clock.advance(60s);
+    CHECK(promote(*strategies, "budget").summary == "403");
+    CHECK(asked == 3);
 }
 
 TEST_CASE("strategy: without a client a strategy is told that there is no HTTP") {

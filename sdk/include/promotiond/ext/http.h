@@ -2,7 +2,14 @@
  *
  * One place for TLS policy, proxy, address rules, deadlines, limits and metrics. Redirects are not
  * followed. The exchange ends at the earlier of its own timeout and the call's deadline, and when
- * the call is cancelled. */
+ * the call is cancelled.
+ *
+ * A header "Promotiond-Budget: URGENCY COST [RESOURCE]" is for the host and is not sent. URGENCY is
+ * refresh, open, merge or rollback, COST is read or write, RESOURCE the API's own name for a budget
+ * (core if left out). With it the host keeps the limits that the API states, shared by all that use
+ * the same credential (the header Authorization): the request waits a little, or is answered by the
+ * host with 429 and Retry-After, where the API would refuse it or where what is left is kept for
+ * what is more urgent. */
 #ifndef PROMOTIOND_EXT_HTTP_H
 #define PROMOTIOND_EXT_HTTP_H
 
