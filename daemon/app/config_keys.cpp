@@ -136,6 +136,8 @@ std::vector<Key> server_keys() {
         duration("server.rateLimit.interval", 1s, 1h, MEMBER(server.rate_interval)),
         texts("server.trustedProxies", MEMBER(server.trusted_proxies)),
         {"server.tokens", Shape::List, tokens_into},
+        path("server.hooks.github", MEMBER(server.hooks.github)),
+        path("server.hooks.azure", MEMBER(server.hooks.azure)),
     };
 }
 

@@ -292,6 +292,10 @@ void Engine::observe(std::vector<model::Observation> seen) {
     (void)state_->post(ObservationSignal{std::move(seen)}, false);
 }
 
+void Engine::look(std::vector<std::string> locations, std::string commit) {
+    (void)state_->post(LookSignal{std::move(locations), std::move(commit)}, true);
+}
+
 void Engine::approve(const model::PipelineName& pipeline, decision::Approval approval,
                      OnAccepted done) {
     auto refused = state_->post(ApprovalSignal{pipeline, std::move(approval), done}, true);

@@ -128,6 +128,12 @@ public:
     // engine stops: the platform sees the same again at the next start.
     void observe(std::vector<model::Observation> seen);
 
+    // Somebody says that these pull requests (Promotion::location, or its end), or what is known of
+    // this commit (one that a promotion's details name), have changed: the promotions that wait for
+    // them are looked at now instead of at the next turn. Dropped when the queue is full or the
+    // engine stops: they are looked at in any case.
+    void look(std::vector<std::string> locations, std::string commit);
+
     // NotFound; Invalid "failed approving promotion" unless exactly that revision waits, or was
     // let go by an approval before and is the newest of its scope; Throttled; Transient.
     void approve(const model::PipelineName& pipeline, decision::Approval approval, OnAccepted done);

@@ -6,6 +6,20 @@
 #include "engine/state.hpp"
 
 namespace promotiond::engine {
+namespace {
+
+// Forges do not care for letter case, and spell a blank in two ways.
+std::string plain(const std::string& page) {
+    std::string out;
+    for (std::size_t i = 0; i < page.size(); ++i) {
+        const bool blank = page.compare(i, 3, "%20") == 0;
+        out += blank ? ' ' : static_cast<char>(std::tolower(static_cast<unsigned char>(page[i])));
+        if (blank) i += 2;
+    }
+    return out;
+}
+
+}  // namespace
 
 // All that was seen is known before anything is decided, the last environments first: a revision
 // that runs further down already is not promoted there.
@@ -51,6 +65,33 @@ void Engine::State::stage_seen(Turn& turn, const model::Observation& seen) {
     turn.answers.push_back([this, verdict = decided->verdict](const Error* error) {
         if (error == nullptr) meters_.seen(verdict).add();
     });
+}
+
+void Engine::State::handle(Turn& /*turn*/, const LookSignal& signal) {
+    const std::string commit = "\"commit\":\"" + signal.commit + "\"";
+    std::vector<std::string> pages;
+    for (const auto& page : signal.locations) {
+        if (!page.empty()) pages.push_back(plain(page));
+    }
+    const auto concerned = [&](const model::Promotion& promotion) {
+        if (promotion.phase != model::Phase::Pending) return false;
+        if (!signal.commit.empty() && promotion.details.find(commit) != std::string::npos)
+            return true;
+        const std::string location = plain(promotion.location);
+        return std::any_of(pages.begin(), pages.end(),
+                           [&](const std::string& page) { return location.ends_with(page); });
+    };
+    for (const auto& [name, view] : views.all()) {
+        if (view.history == nullptr) continue;
+        for (const auto& [place, promotions] : view.history->promotions) {
+            for (const auto& promotion : promotions) {
+                if (!concerned(promotion)) continue;
+                schedule_.plan(
+                    {promotion.scope, promotion.id, Work::Observe, options.observe_every},
+                    clock.steady_now());
+            }
+        }
+    }
 }
 
 void Engine::State::tell_status(const std::set<model::PipelineName>& names) {

@@ -7,7 +7,7 @@ namespace promotiond::engine {
 SlotNumber Schedule::plan(Slot slot, SteadyTime due) {
     drop(slot.scope, slot.id);
     const SlotNumber number = ++last_;
-    by_promotion_[{slot.scope, slot.id}] = number;
+    by_promotion_[{slot.scope, slot.id}] = {number, due};
     slots_.emplace(number, std::move(slot));
     timers_.emplace(due, number);
     return number;
@@ -16,7 +16,7 @@ SlotNumber Schedule::plan(Slot slot, SteadyTime due) {
 void Schedule::drop(const model::Scope& scope, const model::PromotionId& id) {
     const auto found = by_promotion_.find({scope, id});
     if (found == by_promotion_.end()) return;
-    slots_.erase(found->second);
+    slots_.erase(found->second.number);
     by_promotion_.erase(found);
 }
 
@@ -68,7 +68,7 @@ bool Schedule::park_if_busy(const Slot& slot, const std::vector<std::string>& la
     });
     if (blocked == lanes.end()) return false;
     const SlotNumber number = ++last_;
-    by_promotion_[{slot.scope, slot.id}] = number;
+    by_promotion_[{slot.scope, slot.id}] = {number, {}};
     slots_.emplace(number, slot);
     parked_[*blocked].push_back(number);
     return true;

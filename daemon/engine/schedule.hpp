@@ -39,6 +39,12 @@ public:
     [[nodiscard]] bool holds(const model::Scope& scope, const model::PromotionId& id) const {
         return by_promotion_.contains({scope, id});
     }
+    // Something is planned for it, and no later than that.
+    [[nodiscard]] bool holds_by(const model::Scope& scope, const model::PromotionId& id,
+                                SteadyTime due) const {
+        const auto found = by_promotion_.find({scope, id});
+        return found != by_promotion_.end() && found->second.due <= due;
+    }
 
     // Moves what has come due to the queue.
     void advance(SteadyTime now);
@@ -54,11 +60,15 @@ public:
     [[nodiscard]] std::size_t waiting() const { return slots_.size(); }
 
 private:
+    struct Planned {
+        SlotNumber number = 0;
+        SteadyTime due{};  // the beginning of time for what waits for a lane: it is due
+    };
     void enqueue(SlotNumber number);
 
     SlotNumber last_ = 0;
     std::unordered_map<SlotNumber, Slot> slots_;
-    std::map<std::pair<model::Scope, model::PromotionId>, SlotNumber> by_promotion_;
+    std::map<std::pair<model::Scope, model::PromotionId>, Planned> by_promotion_;
     // A number that is not in slots_ any more is passed over.
     std::multimap<SteadyTime, SlotNumber> timers_;
     std::map<model::PipelineName, std::deque<SlotNumber>> queues_;

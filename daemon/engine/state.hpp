@@ -54,12 +54,16 @@ struct PipelinesSignal {
 struct ObservationSignal {
     std::vector<model::Observation> seen;
 };
+struct LookSignal {
+    std::vector<std::string> locations;
+    std::string commit;
+};
 struct OutcomeSignal {
     CallNumber call = 0;
     strategy::Answer answer;
 };
 using Signal = std::variant<EventSignal, ApprovalSignal, CommandSignal, WaitSignal, PipelinesSignal,
-                            ObservationSignal, OutcomeSignal>;
+                            ObservationSignal, LookSignal, OutcomeSignal>;
 
 // A verb that runs.
 struct Call {
@@ -162,6 +166,7 @@ private:
     void handle(Turn& turn, OutcomeSignal& signal);
     // observing.cpp
     void handle(Turn& turn, const ObservationSignal& signal);
+    void handle(Turn& turn, const LookSignal& signal);
     void stage_seen(Turn& turn, const model::Observation& seen);
     using Decider = std::function<Result<decision::Decision>(const model::History&)>;
     [[nodiscard]] Result<decision::Decision> decide(const Stage& stage,

@@ -88,8 +88,12 @@ void Engine::State::settle(Turn& turn) {
     for (auto& [slot, wait] : turn.again) {
         const auto* current = turn.stage.find(slot.scope, slot.id);
         const Phase wanted = slot.work == Work::Promote ? Phase::Queued : Phase::Pending;
-        if (current != nullptr && current->phase == wanted) {
-            schedule_.plan(std::move(slot), clock.steady_now() + wait);
+        const SteadyTime due = clock.steady_now() + wait;
+        // Somebody may have asked for a look meanwhile, which is sooner.
+        const bool sooner =
+            slot.work == Work::Observe && schedule_.holds_by(slot.scope, slot.id, due);
+        if (current != nullptr && current->phase == wanted && !sooner) {
+            schedule_.plan(std::move(slot), due);
         }
     }
     for (auto& answer : turn.answers) answer(nullptr);

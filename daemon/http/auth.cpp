@@ -51,9 +51,8 @@ std::string sha256(std::string_view bytes) {
     return {reinterpret_cast<const char*>(digest.data()), digest.size()};
 }
 
-Error unusable(const ApiToken& token, const std::string& why) {
-    return {ErrorKind::Invalid,
-            "the file of API token '" + token.name + "', " + token.file.string() + ", " + why};
+Error unusable(const std::string& what, const std::filesystem::path& file, const std::string& why) {
+    return {ErrorKind::Invalid, "the file of " + what + ", " + file.string() + ", " + why};
 }
 
 struct Descriptor {
@@ -62,35 +61,6 @@ struct Descriptor {
         if (fd >= 0) ::close(fd);
     }
 };
-
-Result<Secret> read_token(const ApiToken& token) {
-    // Links are followed: a mounted Kubernetes Secret is made of them.
-    const Descriptor file{::open(token.file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    struct stat status {};
-    if (file.fd < 0 || ::fstat(file.fd, &status) != 0) {
-        return unusable(token, "cannot be read; correct the path or its permissions");
-    }
-    if (!S_ISREG(status.st_mode)) return unusable(token, "is no regular file");
-    if ((status.st_mode & (S_IRWXO)) != 0) {
-        log::warn("PROMO-4002", "other users may read an API token; take the permission away",
-                  {{"token", token.name}, {"file", token.file.string()}});
-    }
-    std::array<char, kTokenMost + 2> buffer{};
-    const ssize_t got = ::read(file.fd, buffer.data(), buffer.size());
-    std::string_view text(buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
-    Secret secret(text);
-    OPENSSL_cleanse(buffer.data(), buffer.size());
-    if (secret.size() < kTokenLeast || secret.size() > kTokenMost) {
-        return unusable(token, "must hold one token of 16 to 4096 characters");
-    }
-    for (const char c : secret.reveal()) {
-        if (c <= 0x20 || c == 0x7f) {
-            return unusable(token, "holds spaces, line breaks or other than ASCII characters");
-        }
-    }
-    return secret;
-}
 
 }  // namespace
 
@@ -130,6 +100,39 @@ void compare_in_vain(const std::optional<Signature>& signature, std::string_view
     (void)signed_with("no key is as long as this one", signature ? *signature : kNone, body);
 }
 
+bool same_in_constant_time(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Result<Secret> read_secret_file(const std::string& what, const std::filesystem::path& path) {
+    // Links are followed: a mounted Kubernetes Secret is made of them.
+    const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    struct stat status {};
+    if (file.fd < 0 || ::fstat(file.fd, &status) != 0) {
+        return unusable(what, path, "cannot be read; correct the path or its permissions");
+    }
+    if (!S_ISREG(status.st_mode)) return unusable(what, path, "is no regular file");
+    if ((status.st_mode & (S_IRWXO)) != 0) {
+        log::warn("PROMO-4002", "other users may read a secret file; take the permission away",
+                  {{"secret", what}, {"file", path.string()}});
+    }
+    std::array<char, kTokenMost + 2> buffer{};
+    const ssize_t got = ::read(file.fd, buffer.data(), buffer.size());
+    std::string_view text(buffer.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+    Secret secret(text);
+    OPENSSL_cleanse(buffer.data(), buffer.size());
+    if (secret.size() < kTokenLeast || secret.size() > kTokenMost) {
+        return unusable(what, path, "must hold one text of 16 to 4096 characters");
+    }
+    for (const char c : secret.reveal()) {
+        if (c <= 0x20 || c == 0x7f) {
+            return unusable(what, path, "holds spaces, line breaks or other than ASCII characters");
+        }
+    }
+    return secret;
+}
+
 std::string sha256_hex(std::string_view bytes) {
     static constexpr std::string_view kHex = "0123456789abcdef";
     std::string text;
@@ -144,7 +147,7 @@ std::string sha256_hex(std::string_view bytes) {
 Result<Tokens> Tokens::load(const std::vector<ApiToken>& tokens) {
     Tokens out;
     for (const ApiToken& token : tokens) {
-        auto secret = read_token(token);
+        auto secret = read_secret_file("API token '" + token.name + "'", token.file);
         if (!secret) return std::move(secret).error();
         log::redact(secret->reveal());
         out.known_.push_back({{token.name, token.scope}, sha256(secret->reveal())});

@@ -2,6 +2,7 @@
 // take the same time whatever differs.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,15 @@ struct Signature {
 
 // Does the work of a comparison that cannot succeed, so that a missing key does not show in time.
 void compare_in_vain(const std::optional<Signature>& signature, std::string_view body);
+
+// Of texts of one length; others differ.
+[[nodiscard]] bool same_in_constant_time(std::string_view a, std::string_view b);
+
+// A file's one secret. Invalid: it cannot be read, is no regular file, or holds fewer than 16 or
+// more than 4096 characters; the message begins with "the file of <what>, <path>, " and says what
+// to do. A file that others may read is warned of. Line ends at the end are not part of it.
+[[nodiscard]] Result<Secret> read_secret_file(const std::string& what,
+                                              const std::filesystem::path& file);
 
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);
 

@@ -27,6 +27,7 @@ public:
                        engine::Engine::OnPromotion done) = 0;
     virtual void cancel(const model::PromotionId& id, const std::string& actor,
                         engine::Engine::OnPromotion done) = 0;
+    virtual void look(std::vector<std::string> locations, std::string commit) = 0;
     virtual void when_settled(std::vector<model::PromotionId> ids, SteadyTime deadline,
                               engine::Engine::OnSettled done) = 0;
 };

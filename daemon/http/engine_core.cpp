@@ -25,6 +25,9 @@ public:
                 Engine::OnPromotion done) override {
         engine_.cancel(id, actor, std::move(done));
     }
+    void look(std::vector<std::string> locations, std::string commit) override {
+        engine_.look(std::move(locations), std::move(commit));
+    }
     void when_settled(std::vector<model::PromotionId> ids, SteadyTime deadline,
                       Engine::OnSettled done) override {
         engine_.when_settled(std::move(ids), deadline, std::move(done));

@@ -90,7 +90,7 @@ Send while_leading(const Forwarding& forwarding, const Request& request, Send se
 
 }  // namespace
 
-Front::Front(const Options& options, Core core, AddressRanges trusted, Tokens tokens,
+Front::Front(const Options& options, Core core, AddressRanges trusted, Tokens tokens, HookKeys keys,
              Intake::Post post, Metrics& metrics)
     : prefix_(options.path_prefix),
       trusted_(std::move(trusted)),
@@ -100,6 +100,7 @@ Front::Front(const Options& options, Core core, AddressRanges trusted, Tokens to
       forwarding_(core.forwarding),
       rate_(options.rate_requests, options.rate_interval),
       intake_(core, options, post),
+      hooks_(core, std::move(keys)),
       api_(core),
       // Back on the I/O thread, where everything else begins.
       guard_(core,
@@ -112,13 +113,16 @@ Front::Front(const Options& options, Core core, AddressRanges trusted, Tokens to
 
 std::shared_ptr<const Tokens> Front::tokens() const { return *tokens_.access(); }
 
-void Front::use(Tokens tokens) {
+void Front::use(Tokens tokens, HookKeys keys) {
     *tokens_.access() = std::make_shared<const Tokens>(std::move(tokens));
+    hooks_.use(std::move(keys));
 }
 
-std::optional<Response> Front::over_limit(const Request& request) {
+std::optional<Response> Front::over_limit(const Request& request, Counted counted) {
     const auto client = Address::parse(request.client);
-    const auto left = rate_.hit(client ? client->limit_key() : request.client, clock_.steady_now());
+    const std::string key = client ? client->limit_key() : request.client;
+    const auto left = counted == Counted::Yes ? rate_.hit(key, clock_.steady_now())
+                                              : rate_.look(key, clock_.steady_now());
     if (!left) return std::nullopt;
     Response response =
         refusal(request, 429,
@@ -137,11 +141,13 @@ std::optional<Response> Front::head(Request& request) {
     }
     const auto target = parse_target(request.target);
     const auto match = target ? find_route(request.method, *target, prefix_) : std::nullopt;
-    // Whatever is no API call counts against the limit, so that guessing paths and keys does.
-    const bool counted =
-        !match || match->route == nullptr || match->route->access == Access::Signature;
-    if (counted) {
-        if (auto response = over_limit(request)) return response;
+    // Whatever is no API call counts against the limit, so that guessing paths and keys does. Of
+    // forges' hooks only those that are refused do: a forge sends one for each check of a fleet,
+    // and does not send them again.
+    const Route* found = match ? match->route : nullptr;
+    if (found == nullptr || found->access == Access::Signature || found->access == Access::Hook) {
+        const bool hook = found != nullptr && found->access == Access::Hook;
+        if (auto response = over_limit(request, hook ? Counted::No : Counted::Yes)) return response;
     }
     if (!target) {
         const bool broken = target.error().kind == ErrorKind::Invalid;
@@ -184,7 +190,7 @@ void Front::forward(Request request, Send send) {
 }
 
 std::optional<Response> Front::authorize(Request& request, const Route& route) {
-    if (route.access == Access::Public) return std::nullopt;
+    if (route.access == Access::Public || route.access == Access::Hook) return std::nullopt;
     const bool by_signature = route.access == Access::Signature;
     // An operator may approve by token where a machine does by signature.
     if (by_signature &&
@@ -212,7 +218,7 @@ std::optional<Response> Front::authorize(Request& request, const Route& route) {
 std::optional<Response> Front::review_later(Request& request) {
     request.unknown_bearer = true;
     if (guard_.remembers(request)) return std::nullopt;
-    return over_limit(request);
+    return over_limit(request, Counted::Yes);
 }
 
 std::optional<Response> Front::authorize_loopback(Request& request) const {
@@ -248,8 +254,14 @@ void Front::hand_over(const ExchangePtr& exchange) {
     switch (exchange->match.route->action) {
         case Action::ReceiveEvent: return intake_.event(exchange);
         case Action::ReceiveApproval: return intake_.approval(exchange);
+        case Action::ReceiveGitHubHook: return count(*exchange, hooks_.github(*exchange));
+        case Action::ReceiveAzureHook: return count(*exchange, hooks_.azure(*exchange));
         default: return api_.serve(exchange);
     }
+}
+
+void Front::count(const Exchange& exchange, Hooks::Sender sender) {
+    if (sender == Hooks::Sender::Unknown) (void)over_limit(exchange.request, Counted::Yes);
 }
 
 void Front::stop() {

@@ -10,6 +10,7 @@
 #include "http/api.hpp"
 #include "http/auth.hpp"
 #include "http/guard.hpp"
+#include "http/hooks.hpp"
 #include "http/intake.hpp"
 #include "http/peer.hpp"
 #include "http/rate_limit.hpp"
@@ -20,7 +21,7 @@ namespace promotiond::http {
 
 class Front final : public Service {
 public:
-    Front(const Options& options, Core core, AddressRanges trusted, Tokens tokens,
+    Front(const Options& options, Core core, AddressRanges trusted, Tokens tokens, HookKeys keys,
           Intake::Post post, Metrics& metrics);
 
     [[nodiscard]] std::optional<Response> head(Request& request) override;
@@ -29,7 +30,7 @@ public:
     void load(std::size_t connections, std::size_t in_flight) override;
 
     // From any thread.
-    void use(Tokens tokens);
+    void use(Tokens tokens, HookKeys keys);
     void stop();
 
 private:
@@ -37,10 +38,12 @@ private:
     [[nodiscard]] std::optional<Response> review_later(Request& request);
     [[nodiscard]] std::optional<Response> authorize_loopback(Request& request) const;
     void forward(Request request, Send send);
-    [[nodiscard]] std::optional<Response> over_limit(const Request& request);
+    enum class Counted { No, Yes };
+    [[nodiscard]] std::optional<Response> over_limit(const Request& request, Counted counted);
     [[nodiscard]] std::shared_ptr<const Tokens> tokens() const;
 
     void hand_over(const ExchangePtr& exchange);
+    void count(const Exchange& exchange, Hooks::Sender sender);
 
     std::string prefix_;
     AddressRanges trusted_;
@@ -50,6 +53,7 @@ private:
     Forwarding* forwarding_;
     RateLimit rate_;
     Intake intake_;
+    Hooks hooks_;
     Api api_;
     Guard guard_;
     std::map<std::pair<std::string_view, unsigned>, Counter*> requests_;

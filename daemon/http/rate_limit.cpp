@@ -19,6 +19,15 @@ std::optional<std::chrono::milliseconds> RateLimit::hit(const std::string& clien
     return std::chrono::ceil<std::chrono::milliseconds>(window.start + interval_ - now);
 }
 
+std::optional<std::chrono::milliseconds> RateLimit::look(const std::string& client,
+                                                         SteadyTime now) const {
+    const auto found = windows_.find(client);
+    if (requests_ == 0 || found == windows_.end()) return std::nullopt;
+    const auto& [start, count] = found->second;
+    if (now - start >= interval_ || count < requests_) return std::nullopt;
+    return std::chrono::ceil<std::chrono::milliseconds>(start + interval_ - now);
+}
+
 void RateLimit::sweep(SteadyTime now) {
     if (windows_.size() >= kClientsMost) windows_.clear();
     if (now - swept_ < interval_) return;

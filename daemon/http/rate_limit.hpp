@@ -22,6 +22,9 @@ public:
     // Nothing if the request may pass, else how long until the window ends.
     [[nodiscard]] std::optional<std::chrono::milliseconds> hit(const std::string& client,
                                                                SteadyTime now);
+    // The same without counting the request.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> look(const std::string& client,
+                                                                SteadyTime now) const;
     [[nodiscard]] std::size_t clients() const { return windows_.size(); }
 
 private:

@@ -6,7 +6,7 @@
 namespace promotiond::http {
 namespace {
 
-constexpr std::array<Route, 18> kRoutes{{
+constexpr std::array<Route, 20> kRoutes{{
     {"POST", "/promotion/{ns}/{name}/{environment}", Access::Signature, Action::ReceiveEvent,
      Body::Json},
     {"POST", "/approval/{ns}/{name}/{environment}/{revision...}", Access::Signature,
@@ -14,6 +14,8 @@ constexpr std::array<Route, 18> kRoutes{{
     // The path of Flux RFC-0003's first drafts.
     {"POST", "/pipelines/promotions/{ns}/{name}/{environment}", Access::Signature,
      Action::ReceiveEvent, Body::Json},
+    {"POST", "/hooks/github", Access::Hook, Action::ReceiveGitHubHook, Body::Json},
+    {"POST", "/hooks/azure", Access::Hook, Action::ReceiveAzureHook, Body::Json},
     {"GET", "/api/v1/pipelines", Access::Read, Action::ListPipelines},
     {"GET", "/api/v1/pipelines/{ns}/{name}", Access::Read, Action::ShowPipeline},
     {"GET", "/api/v1/pipelines/{ns}/{name}/why", Access::Read, Action::ShowWhy},
@@ -35,8 +37,8 @@ constexpr std::array<Route, 18> kRoutes{{
     {"POST", "/{ns}/{name}/{environment}", Access::Signature, Action::ReceiveEvent, Body::Json},
 }};
 
-constexpr std::array<std::string_view, 5> kFirstWords{"promotion", "approval", "api", "pipelines",
-                                                      "openapi.yaml"};
+constexpr std::array<std::string_view, 6> kFirstWords{"promotion", "approval",  "hooks",
+                                                      "api",       "pipelines", "openapi.yaml"};
 
 std::vector<std::string_view> words_of(std::string_view path) {
     std::vector<std::string_view> words;

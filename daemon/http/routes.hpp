@@ -15,6 +15,7 @@ namespace promotiond::http {
 enum class Access {
     Public,     // anybody who can connect
     Signature,  // the Pipeline's HMAC key
+    Hook,       // the key of a forge's hooks
     Read,       // a bearer token, or loopback while there are none
     Operate,    // the same, of scope operate
 };
@@ -22,6 +23,8 @@ enum class Access {
 enum class Action {
     ReceiveEvent,
     ReceiveApproval,
+    ReceiveGitHubHook,
+    ReceiveAzureHook,
     ListPipelines,
     ShowPipeline,
     ShowWhy,

@@ -45,12 +45,12 @@ ListenOptions health_options(const Options& options) {
 class Server::State {
 public:
     State(Options options, std::shared_ptr<void> core_owner, Core core, Metrics& metrics,
-          AddressRanges trusted, Tokens tokens, std::unique_ptr<Listener> listener,
+          AddressRanges trusted, Tokens tokens, HookKeys keys, std::unique_ptr<Listener> listener,
           std::unique_ptr<Listener> health_listener)
         : options_(std::move(options)),
           core_owner_(std::move(core_owner)),
-          front_(options_, core, std::move(trusted), std::move(tokens), listener->poster(),
-                 metrics),
+          front_(options_, core, std::move(trusted), std::move(tokens), std::move(keys),
+                 listener->poster(), metrics),
           health_(core, metrics),
           listener_(std::move(listener)),
           health_listener_(std::move(health_listener)) {}
@@ -71,6 +71,8 @@ public:
     Result<void> reload() {
         auto tokens = Tokens::load(options_.tokens);
         if (!tokens) return std::move(tokens).error();
+        auto keys = HookKeys::load(options_.hooks);
+        if (!keys) return std::move(keys).error();
         std::vector<std::function<void()>> put_to_use;
         for (Listener* listener : {listener_.get(), health_listener_.get()}) {
             auto read = listener->read_tls();
@@ -78,7 +80,7 @@ public:
             put_to_use.push_back(std::move(*read));
         }
         for (const auto& use : put_to_use) use();
-        front_.use(std::move(*tokens));
+        front_.use(std::move(*tokens), std::move(*keys));
         return {};
     }
 
@@ -117,6 +119,8 @@ Result<std::unique_ptr<Server>> Server::open(Options options, Core core,
     if (!trusted) return context(std::move(trusted).error(), "server.trustedProxies");
     auto tokens = Tokens::load(options.tokens);
     if (!tokens) return std::move(tokens).error();
+    auto keys = HookKeys::load(options.hooks);
+    if (!keys) return std::move(keys).error();
     auto listener = Listener::open(front_options(options));
     if (!listener) return context(std::move(listener).error(), "server.listen");
     auto health = Listener::open(health_options(options));
@@ -126,7 +130,7 @@ Result<std::unique_ptr<Server>> Server::open(Options options, Core core,
     }
     return std::unique_ptr<Server>(new Server(std::make_unique<State>(
         std::move(options), std::move(core_owner), core, metrics, std::move(*trusted),
-        std::move(*tokens), std::move(*listener), std::move(*health))));
+        std::move(*tokens), std::move(*keys), std::move(*listener), std::move(*health))));
 }
 
 std::vector<Fault> faults(const Options& options) {
@@ -145,6 +149,8 @@ std::vector<Fault> faults(const Options& options) {
     note("server.tls", check_tls(options.tls));
     note("server.healthTls", check_tls(options.health_tls));
     note("server.trustedProxies", AddressRanges::parse(options.trusted_proxies));
+    note("server.hooks.github", HookKeys::load({.github = options.hooks.github, .azure = {}}));
+    note("server.hooks.azure", HookKeys::load({.github = {}, .azure = options.hooks.azure}));
     for (const auto& token : options.tokens) note("server.tokens", Tokens::load({token}));
     return found;
 }

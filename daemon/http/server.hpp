@@ -40,6 +40,12 @@ struct TlsFiles {
     std::filesystem::path key;
 };
 
+// Files with the keys by which forges' hooks are known; empty = that forge's are refused.
+struct HookFiles {
+    std::filesystem::path github;
+    std::filesystem::path azure;
+};
+
 struct Options {
     std::string listen = "127.0.0.1:8082";  // port 0 = any free one
     std::string health = "127.0.0.1:8081";
@@ -62,7 +68,8 @@ struct Options {
     std::chrono::milliseconds wait{
         0};  // compatibility: how long to wait for a location before answering
     std::chrono::milliseconds wait_most{60'000};  // the most that ?wait= may ask for
-    std::string path_prefix;       // e.g. "/pipelines": also accepted in front of every path
+    std::string path_prefix;  // e.g. "/pipelines": also accepted in front of every path
+    HookFiles hooks;
     std::vector<ApiToken> tokens;  // none = /api/v1 answers loopback peers only
 };
 

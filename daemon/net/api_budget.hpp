@@ -12,8 +12,9 @@
 // .com, "Rate and usage limits", 2026-11): GitHub states limit, remaining and reset with each
 // answer, and does not count one of 304; besides, 900 points a minute for REST and 2000 for GraphQL
 // (a read is 1, a write 5), 80 writes a minute and 500 an hour, and writes at least a second apart
-// where there are many; refusals are 403 or 429, with Retry-After or without, when a minute is asked
-// for and longer each time. Azure DevOps asks with Retry-After beside an answer that it did give.
+// where there are many; refusals are 403 or 429, with Retry-After or without, when a minute is
+// asked for and longer each time. Azure DevOps asks with Retry-After beside an answer that it did
+// give.
 //
 // Lives with the HTTP client, not with the plugins: a credential is shared by all instances of all
 // strategies, and only here is there a place that they share, and metrics.

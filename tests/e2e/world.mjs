@@ -14,6 +14,7 @@ export const kAzureRepository = 'acme/My Team/fleet';
 // Easy to find wherever they leak; the invariants look for them.
 export const kSecrets = {
   forge: 'ghp_canaryForgeToken0123456789', events: 'canary-event-key-0123456789', webhook: 'canary-webhook-key-0123456789', api: 'canary-api-token-0123456789',
+  hook: 'canary-hook-key-0123456789',
 };
 export const kFinal = ['Succeeded', 'Failed', 'Superseded', 'Cancelled'];
 const kBuild = process.env.PROMOTIOND_BUILD;

@@ -63,6 +63,7 @@ public:
         if (answer.outcome == Outcome::Pending && own_pull_requests) {
             answer.external_id = request.revision;
         }
+        answer.details = details;
         --running_;
         return answer;
     }
@@ -107,6 +108,7 @@ public:
     std::function<Outcome(const std::string&)> on_observe;
     std::optional<milliseconds> retry_after;
     std::atomic<bool> own_pull_requests{false};  // one for each revision
+    std::string details;
     std::atomic<bool> one_lane{true};
     std::atomic<bool> served{true};
     std::atomic<bool> hold{false};

@@ -80,6 +80,43 @@ private:
 
 }  // namespace
 
+TEST_CASE("engine: who says that a pull request has changed makes it be looked at at once") {
+    House house;
+    house.manual = true;
+    house.options.observe_every = house.options.observe_at_most = std::chrono::hours{1};
+    house.carrier->on_promote = [](auto) { return Outcome::Pending; };
+    house.start();
+    const std::string id = house.promote("2.0.0");
+    REQUIRE(house.comes_to(id, Phase::Pending));
+    house.engine->look({"https://forge/2"}, "");
+    house.engine->look({"/2", ""}, "");
+    house.engine->look({"HTTPS://Forge/1"}, "");
+    REQUIRE(house.soon([&] { return house.carrier->observed == 1; }));
+    house.carrier->merged = true;
+    house.engine->look({"/1"}, "");
+    CHECK(house.comes_to(id, Phase::Succeeded));
+    CHECK(house.carrier->observed == 2);
+}
+
+TEST_CASE("engine: who waits for a commit is looked at when something becomes known of it") {
+    House house;
+    house.manual = true;
+    house.options.observe_every = std::chrono::hours{1};
+    house.carrier->on_promote = [](auto) { return Outcome::Pending; };
+    house.carrier->details = R"({"commit":"abc","number":1})";
+    house.start();
+    const std::string id = house.promote("2.0.0");
+    REQUIRE(house.comes_to(id, Phase::Pending));
+    house.carrier->merged = true;
+    house.engine->look({}, "ab");
+    house.engine->look({}, "abc");
+    CHECK(house.comes_to(id, Phase::Succeeded));
+    CHECK(house.carrier->observed == 1);
+    house.engine->look({}, "abc");
+    CHECK(house.send("3.0.0"));
+    CHECK(house.carrier->observed == 1);
+}
+
 TEST_CASE("engine: a revision that is seen to run is promoted without any event") {
     House house;
     house.start();

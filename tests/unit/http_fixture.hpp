@@ -52,6 +52,7 @@ public:
 class FakeCore final : public http::Commands, public http::Views {
 public:
     using Engine = engine::Engine;
+    using Look = std::pair<std::vector<std::string>, std::string>;  // pages, commit
 
     void submit(model::ReceivedEvent event, Engine::OnAccepted done) override {
         {
@@ -82,6 +83,10 @@ public:
                 Engine::OnPromotion done) override {
         last_actor = actor;
         done(settled);
+    }
+    void look(std::vector<std::string> locations, std::string commit) override {
+        const std::lock_guard lock(mutex);
+        looks.emplace_back(std::move(locations), std::move(commit));
     }
     void when_settled(std::vector<model::PromotionId> ids, SteadyTime deadline,
                       Engine::OnSettled done) override {
@@ -170,6 +175,7 @@ public:
     Result<model::Promotion> settled = model::Promotion{};
     model::Promotion second;  // settled with it, when its id is accepted too
     journal::Filter last_filter;
+    std::vector<Look> looks;
     std::string last_actor;
     SteadyTime settle_deadline{};
     bool is_ready = true;

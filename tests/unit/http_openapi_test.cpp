@@ -71,6 +71,17 @@ std::vector<Asked> good_and_refused() {
     }
     add_signed("/approval/default/app/prod/5.0.0", "/approval/{}/{}/{}/{}", "", empty_sign);
 
+    // "hooks:hook-key-0123456789", and the HMAC of {} under that key.
+    asked.push_back({"POST", "/hooks/azure", 202,
+                     post("/hooks/azure", "{}",
+                          "Authorization: Basic aG9va3M6aG9vay1rZXktMDEyMzQ1Njc4OQ==\r\n")});
+    asked.push_back({"POST", "/hooks/azure", 401, post("/hooks/azure", "{}")});
+    asked.push_back({"POST", "/hooks/github", 202,
+                     post("/hooks/github", "{}",
+                          "X-Hub-Signature-256: sha256="
+                          "6c90787d92f181d17c3e1fa3e269f52856547032df445333c2514bc2eacbfab8\r\n")});
+    asked.push_back({"POST", "/hooks/github", 401, post("/hooks/github", "{}")});
+
     const std::string one = "/api/v1/pipelines/default/app";
     const std::string any = "/api/v1/pipelines/{}/{}";
     const auto add_read = [&](const std::string& path, const std::string& pattern) {
@@ -137,7 +148,10 @@ TEST_CASE("http: the OpenAPI document has every route, and none that there is no
 
 TEST_CASE("http: every status is in the OpenAPI document, and every one of the document comes") {
     Documented answered;
-    Running daemon;
+    const Folder folder;
+    http::Options options;
+    options.hooks.github = options.hooks.azure = folder.write("key", "hook-key-0123456789");
+    Running daemon(options);
     for (const Asked& asked : good_and_refused()) {
         prepare(daemon.core, asked.status);
         const std::string operation = operation_of(asked.method, asked.path);

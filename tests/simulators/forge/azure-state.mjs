@@ -125,6 +125,7 @@ export class AzureRepository {
 
   settle_(pull, status, login) {
     Object.assign(pull, {status, state: 'closed', merged: status === 'completed', closedAt: new Date().toISOString(), closedBy: login, completing: null});
+    this.azure.forge.tell(this, 'closed', pull);
   }
 
   close(pull, login) {
@@ -157,6 +158,7 @@ export class AzureRepository {
   async workOut_(pull) {
     const tree = await git.mergedTree(this.directory, pull.base, pull.headSha);
     pull.mergeStatus = tree === null ? 'conflicts' : 'succeeded';
+    this.azure.forge.tell(this, 'merge', pull);
     const login = pull.completing;
     pull.completing = null;
     if (!login || tree === null) return;
@@ -170,8 +172,8 @@ export class AzureRepository {
     const message = mergeCommitMessage ?? `Merged PR ${pull.number}: ${pull.title}\n\n${pull.body}`;
     const sha = await git.merge(this.directory, {branch: pull.base, head: pull.headSha, method: kMethods[mergeStrategy], message});
     if (!sha) return null;
-    this.settle_(pull, 'completed', login);
     Object.assign(pull, {mergeStatus: 'succeeded', mergeCommitSha: sha});
+    this.settle_(pull, 'completed', login);
     if (deleteSourceBranch) await git.git(this.directory, ['update-ref', '-d', refOf(pull.head)]);
     return sha;
   }

@@ -7,6 +7,8 @@ import {MicrosoftsDescription} from './azure-contract.mjs';
 
 const kAnyMethod = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
+const kAjv = {strict: false, formats: {'repo.nwo': true, T: true, int16: true, int32: true, int64: true, uri: true, 'date-time': true}};
+
 export class Contract {
   violations = [];
 
@@ -19,9 +21,15 @@ export class Contract {
     // openapi-backend cannot match a description whose servers have a path; ours is cut off before.
     contract.api_ = new OpenAPIBackend({
       definition: {...contract.description_, servers: [{url: '/'}]}, quick: true, validate: true,
-      ajvOpts: {strict: false, formats: {'repo.nwo': true, T: true, int16: true, int32: true, int64: true, uri: true, 'date-time': true}},
+      ajvOpts: kAjv,
     });
     await contract.api_.init();
+    contract.hooks_ = new OpenAPIBackend({
+      definition: {...contract.description_, servers: [{url: '/'}], paths: Object.fromEntries(
+        Object.entries(contract.description_['x-webhooks']).map(([name, item]) => [`/${name}`, item]))},
+      quick: true, validate: true, ajvOpts: kAjv,
+    });
+    await contract.hooks_.init();
     contract.graphql_ = load('graphql');
     const schema = await readFile(path.join(directory, 'node_modules/@octokit/graphql-schema/schema.graphql'), 'utf8');
     contract.schema_ = contract.graphql_.buildSchema(schema, {assumeValidSDL: true});  // it defines two fields twice
@@ -71,6 +79,20 @@ export class Contract {
     }
     if (status < 400) this.report_('simulator', request, `answers ${status}, which GitHub does not document here`);
     else if (body && typeof body.message !== 'string') this.report_('simulator', request, `${status}: an error without a message`);
+  }
+
+  // Checks a webhook that the simulator is about to send.
+  hook(event, headers, body) {
+    const name = [event, ...(body.action ? [body.action] : [])].join('-').replaceAll('_', '-');
+    const request = {method: 'POST', path: `/${name}`, headers, query: {}, body};
+    const operation = this.hooks_.matchOperation(request);
+    if (!operation) {
+      this.report_('simulator', request, 'is no webhook of GitHub that promotions use; add it to setup.mjs if it is meant');
+      return;
+    }
+    for (const error of this.hooks_.validateRequest(request, operation).errors ?? []) {
+      this.report_('simulator', request, `${error.instancePath || '/'} ${error.message}`);
+    }
   }
 
   resolve_(node) {

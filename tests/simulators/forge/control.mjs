@@ -75,7 +75,7 @@ export const actions = {
     await repository.autoMerge();
   }),
   approve: ({forge}, body) => inRepository(forge, body, async (repository) => {
-    pullOf(repository, body.number).approvals.add(body.login ?? 'reviewer');
+    repository.approve(pullOf(repository, body.number), body.login ?? 'reviewer');
     await repository.autoMerge();
   }),
   // {number, outcome: merged|removed, reason}: the merge queue has come to it.
@@ -100,6 +100,8 @@ export const actions = {
     });
     return {number: pull.number};
   }),
+  // {forge: github | azure, url, secret}: webhooks of all its repositories go there from now on.
+  hooks: async ({hooks}, body) => hooks.subscribe(body),
   fault: async ({faults}, body) => ({number: faults.add(body)}),
   'secondary-limit': async ({faults}, body) => ({number: faults.add(secondaryLimit(body))}),
   'clear-faults': async ({faults}) => {
@@ -140,6 +142,7 @@ export const views = {
   requests: ({log}, query) => log.filter((entry) => (!query.get('method') || entry.method === query.get('method'))
     && (!query.get('path') || new RegExp(query.get('path')).test(entry.path))),
   violations: ({violations}) => violations,
+  deliveries: ({hooks}) => hooks.deliveries(),
   faults: ({faults}) => faults.waiting(),
   held: ({faults}) => faults.held(),
   pulls: async ({forge}, query) => {

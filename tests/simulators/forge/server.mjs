@@ -8,6 +8,7 @@ import * as azure from './azure.mjs';
 import {AzureContract} from './azure-contract.mjs';
 import {Faults} from './faults.mjs';
 import {allowed, answer, authenticate} from './github.mjs';
+import {Hooks} from './hooks.mjs';
 import {Forge} from './state.mjs';
 
 const kBodyLimit = 64 << 20;
@@ -41,7 +42,13 @@ export class ForgeServer {
     });
     this.port = this.server_.address().port;
     this.url = `https://localhost:${this.port}`;
+    this.hooks = new Hooks({web: this.url, contract: this.contract, violations: this.violations});
+    this.connect_();
     return this;
+  }
+
+  connect_() {
+    this.forge.tell = (...change) => this.hooks.tell(...change);
   }
 
   async stop() {
@@ -55,6 +62,8 @@ export class ForgeServer {
     const old = this.forge.root;
     this.faults.clear();
     this.forge = new Forge(`${this.root_}-${++this.resets_}`);  // what still runs may end in the old place
+    this.hooks.clear();
+    this.connect_();
     this.log.length = 0;
     this.violations.length = 0;
     await rm(old, {recursive: true, force: true});

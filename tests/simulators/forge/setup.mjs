@@ -24,6 +24,10 @@ const kPaths = [
   '/repos/{owner}/{repo}/commits/{commit_sha}/pulls', '/repos/{owner}/{repo}/statuses/{sha}', '/repos/{owner}/{repo}/check-runs',
 ];
 
+const kWebhooks = [
+  'pull-request-closed', 'pull-request-dequeued', 'pull-request-review-submitted', 'merge-group-destroyed', 'check-run-created', 'check-run-completed', 'status',
+];
+
 const kAside = new Set(['example', 'examples', 'externalDocs', 'x-github']);
 const kProse = new Set(['description', 'summary']);  // as text; members of these names are schemas
 
@@ -41,9 +45,9 @@ function run(command, args, directory) {
   });
 }
 
-// Cuts a description to some paths and the components they lead to.
-export function trimmed(description, paths) {
-  const kept = {openapi: description.openapi, info: description.info, servers: description.servers, paths: {}, components: {}};
+// Cuts a description to some paths and webhooks and the components they lead to.
+export function trimmed(description, paths, webhooks) {
+  const kept = {openapi: description.openapi, info: description.info, servers: description.servers, paths: {}, 'x-webhooks': {}, components: {}};
   const copy = (node) => {
     if (Array.isArray(node)) return node.map(copy);
     if (node === null || typeof node !== 'object') return node;
@@ -65,11 +69,17 @@ export function trimmed(description, paths) {
     if (!description.paths[each]) throw new Error(`GitHub's description has no ${each}`);
     kept.paths[each] = copy(description.paths[each]);
   }
+  for (const each of webhooks) {
+    if (!description['x-webhooks'][each]) throw new Error(`GitHub's description has no webhook ${each}`);
+    kept['x-webhooks'][each] = copy(description['x-webhooks'][each]);
+  }
   return kept;
 }
 
-// `nullable` beside a reference or a combination and without a type is not understood by ajv.
+// `nullable` beside a reference or a combination and without a type is not understood by ajv; beside an enumeration, GitHub
+// means null as one more value of it.
 function withNull(schema) {
+  if (schema.nullable === true && schema.enum) return {...schema, enum: [...new Set([...schema.enum, null])]};
   if (schema.nullable !== true || schema.type !== undefined) return schema;
   const {nullable, ...rest} = schema;
   return {anyOf: [rest, {enum: [null]}]};
@@ -81,7 +91,7 @@ async function fetchDescription(directory) {
   const text = await readFile(path.join(directory, kMember));
   const sum = createHash('sha256').update(text).digest('hex');
   if (sum !== kSha256) throw new Error(`${kMember} of ${kPackage} has SHA-256 ${sum}, expected ${kSha256}`);
-  await writeFile(path.join(directory, 'api.github.com.trim.json'), JSON.stringify(trimmed(JSON.parse(text), kPaths)));
+  await writeFile(path.join(directory, 'api.github.com.trim.json'), JSON.stringify(trimmed(JSON.parse(text), kPaths, kWebhooks)));
   await rm(path.join(directory, 'package'), {recursive: true});
   await rm(path.join(directory, archive));
 }

@@ -19,6 +19,7 @@ export class Forge {
     this.nextId_ = 1000;
     this.hourlyLimit = 5000;
     this.azure = new Azure(this);
+    this.tell = () => {};  // who is told of changes: (repository, change, subject, detail); see hooks.mjs
   }
 
   nextId() {
@@ -199,13 +200,18 @@ export class Repository {
     return this.markMerged(pull, base, 'forge');  // somebody pushed the merge
   }
 
-  close(pull, login) {
-    Object.assign(pull, {state: 'closed', closedAt: timestamp(), updatedAt: timestamp(), closedBy: login, autoMerge: null});
+  close(pull, login, merged = {}) {
+    Object.assign(pull, {state: 'closed', closedAt: timestamp(), updatedAt: timestamp(), closedBy: login, autoMerge: null, ...merged});
+    this.forge.tell(this, 'closed', pull, {login});
   }
 
   markMerged(pull, sha, login) {
-    this.close(pull, login);
-    Object.assign(pull, {merged: true, mergedAt: pull.closedAt, mergeCommitSha: sha, mergedBy: login});
+    this.close(pull, login, {merged: true, mergedAt: timestamp(), mergeCommitSha: sha, mergedBy: login});
+  }
+
+  approve(pull, login) {
+    pull.approvals.add(login);
+    this.forge.tell(this, 'review', pull, {login});
   }
 
   openPull(head, base) {
@@ -261,9 +267,10 @@ export class Repository {
   async leaveQueue(pull, {outcome, reason}) {
     const {method, login} = pull.autoMerge ?? {method: 'merge', login: 'forge'};
     Object.assign(pull, {inQueue: false, autoMerge: null, updatedAt: timestamp()});
-    if (outcome === 'merged') return this.merge(pull, {method, login});
-    pull.events.push({kind: 'RemovedFromMergeQueueEvent', reason});
-    return null;
+    const sha = outcome === 'merged' ? await this.merge(pull, {method, login}) : null;
+    if (outcome !== 'merged') pull.events.push({kind: 'RemovedFromMergeQueueEvent', reason});
+    this.forge.tell(this, 'dequeued', pull, {login, reason});
+    return sha;
   }
 
   // Newest verdict of each context and check run: success, pending or failure.
@@ -284,6 +291,7 @@ export class Repository {
     const now = timestamp();
     const status = {id: this.forge.nextId(), sha, state, context, description, targetUrl, login, createdAt: now, updatedAt: now};
     this.statuses.push(status);
+    this.forge.tell(this, 'status', status, {login});
     return status;
   }
 
@@ -294,6 +302,7 @@ export class Repository {
       startedAt: timestamp(), completedAt: done ? timestamp() : null,
     };
     this.checkRuns.push(run);
+    this.forge.tell(this, 'check_run', run);
     return run;
   }
 
