@@ -131,6 +131,16 @@ std::optional<Condition> pending(const PipelineState& state) {
     return std::nullopt;
 }
 
+// What a change of `per` or of the targets has left behind says nothing of today.
+bool is_scope(const Pipeline& pipeline, const std::string& environment, const std::string& target) {
+    const auto index = pipeline.index_of(environment);
+    if (index == Pipeline::npos) return false;
+    const Environment& into = pipeline.environments[index];
+    if (pipeline.per_for(into) == model::Per::Environment) return target.empty();
+    return std::any_of(into.targets.begin(), into.targets.end(),
+                       [&target](const Target& each) { return each.text() == target; });
+}
+
 // The newest promotion into an environment, of all its scopes.
 const Promotion* newest(const PipelineState& state, const std::string& environment,
                         const std::function<bool(const Promotion&)>& fits) {
@@ -138,6 +148,7 @@ const Promotion* newest(const PipelineState& state, const std::string& environme
     if (state.history == nullptr) return nullptr;
     for (const auto& [place, promotions] : state.history->promotions) {
         if (place.first != environment || promotions.empty()) continue;
+        if (!is_scope(*state.pipeline, environment, place.second)) continue;
         const Promotion& last = promotions.back();
         if (fits(last) && (found == nullptr || last.created > found->created)) found = &last;
     }

@@ -151,11 +151,10 @@ TEST_CASE("manifests: the service account may do what promotiond does") {
     CHECK(may(cluster, {"patch", "pipelines.pipelines.weave.works", "--subresource=status", "-A"}));
     CHECK(may(cluster, {"get", "secrets", "-A"}));
     CHECK(may(cluster, {"create", "events.events.k8s.io", "-A"}));
-    CHECK(may(cluster, {"patch", "events.events.k8s.io", "-A"}));
     CHECK(may(cluster, {"create", "tokenreviews.authentication.k8s.io"}));
     CHECK(may(cluster, {"create", "subjectaccessreviews.authorization.k8s.io"}));
     CHECK(may(cluster, {"create", "leases.coordination.k8s.io", "-n", "promotiond"}));
-    for (const char* verb : {"get", "update", "patch"})
+    for (const char* verb : {"get", "update"})
         CHECK(may(cluster, {verb, "leases.coordination.k8s.io/promotiond", "-n", "promotiond"}));
 }
 
@@ -168,6 +167,9 @@ TEST_CASE("manifests: the service account may do nothing else") {
         CHECK_FALSE(may(cluster, {verb, "helmreleases.helm.toolkit.fluxcd.io", "-A"}));
         CHECK_FALSE(may(cluster, {verb, "pods", "-n", "promotiond"}));
     }
+    CHECK_FALSE(may(cluster, {"patch", "events.events.k8s.io", "-A"}));
+    CHECK_FALSE(
+        may(cluster, {"patch", "leases.coordination.k8s.io/promotiond", "-n", "promotiond"}));
     for (const char* verb : {"list", "watch"}) {
         CHECK_FALSE(may(cluster, {verb, "secrets", "-A"}));
         CHECK_FALSE(may(cluster, {verb, "secrets", "-n", "promotiond"}));

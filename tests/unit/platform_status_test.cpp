@@ -165,6 +165,19 @@ TEST_CASE("status: kstatus sees work as Reconciling and failure as Stalled") {
     CHECK(standing.condition("Stalled") == "True PromotionFailed: 2.0.0 into prod: because");
 }
 
+TEST_CASE(
+    "status: what failed for a target alone is forgotten when targets are promoted together") {
+    Standing standing;
+    standing.pipeline->environments[1].per = model::Per::Target;
+    model::Promotion alone = standing.promote("1.0.0", Phase::Failed);
+    alone.scope.target = "eu/prod";
+    *standing.history = {};
+    standing.history->promotions[{"prod", "eu/prod"}] = {alone};
+    CHECK(standing.condition("Stalled") == "True PromotionFailed: 1.0.0 into prod: because");
+    standing.pipeline->environments[1].per = model::Per::Environment;
+    CHECK(standing.condition("Stalled").empty());
+}
+
 TEST_CASE("status: a condition that stays keeps its time, and what is said already is known") {
     Standing standing;
     standing.current = standing.text();
