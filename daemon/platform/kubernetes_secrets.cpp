@@ -1,3 +1,4 @@
+#include <atomic>
 #include <map>
 #include <optional>
 
@@ -12,6 +13,8 @@ namespace promotiond::platform {
 namespace {
 
 using model::NameRule;
+
+constexpr const char* kPart = "secrets";  // in /readyz?verbose
 
 // The values of one Secret object.
 struct Kept {
@@ -38,6 +41,7 @@ public:
         auto body = client_.get(kSecrets, secret,
                                 {.deadline = std::chrono::steady_clock::now() + options_.timeout});
         if (!body) return failed(secret, key, std::move(body).error());
+        if (refused_.exchange(false)) client_.tell(kPart, nullptr);
         keep(secret, JsonView(*body)["data"]);
         std::fill(body->begin(), body->end(), '\0');
         if (auto kept = kept_value(secret, key, options_.fresh)) return std::move(*kept);
@@ -76,6 +80,13 @@ private:
             return std::move(error.error);
         }
         kept_.access()->erase(secret);
+        if (error.reason == KubeReason::Forbidden) {
+            client_.tell(kPart, &error);
+            if (!refused_.exchange(true)) {
+                log::warn("PROMO-5108", "a Secret may not be read",
+                          {{"secret", secret.text()}, {"err", error.error.message}});
+            }
+        }
         if (error.reason == KubeReason::NotFound) {
             return Error{ErrorKind::NotFound, "secret " + secret.text() + " does not exist at " +
                                                   client_.server_name() + "; create it"};
@@ -102,6 +113,7 @@ private:
     KubeClient& client_;
     const Clock& clock_;
     const KubeSecretsOptions options_;
+    std::atomic<bool> refused_{false};  // the last answer was a 403
     Guarded<std::map<KubeName, Kept>> kept_;
 };
 

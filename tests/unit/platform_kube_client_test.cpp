@@ -192,6 +192,20 @@ TEST_CASE("kube secrets: one that is deleted or forbidden is not served from mem
     }
 }
 
+TEST_CASE("kube secrets: a right that is missing is named where readiness is asked") {
+    Readiness readiness;
+    Cluster cluster({status(403, "Forbidden", "no rule for secrets"),
+                     whole(200, secret_json(R"({"token":"c2VjcmV0LXRva2Vu"})"))},
+                    {}, {.readiness = &readiness});
+    ManualClock clock;
+    const auto secrets = kube_secrets(cluster.client, clock);
+    CHECK_FALSE(secrets->get("team", "hooks", "token"));
+    CHECK(readiness.parts().at("secrets").state == Readiness::State::Degraded);
+    CHECK_THAT(readiness.parts().at("secrets").reason, Catch::Contains("team/hooks"));
+    REQUIRE(secrets->get("team", "hooks", "token"));
+    CHECK(readiness.parts().at("secrets").state == Readiness::State::Ready);
+}
+
 TEST_CASE("kube secrets: while the server is down what was known is served for five minutes") {
     Cluster cluster({whole(200, secret_json(R"({"token":"c2VjcmV0LXRva2Vu"})")),
                      status(500, "InternalError", "etcd is away")});
