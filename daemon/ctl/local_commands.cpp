@@ -55,7 +55,8 @@ Verdict judge(const std::string& path, const boost::json::value& strategies) {
     const auto read = bytes ? model::pipelines_from_yaml(*bytes, path)
                             : Result<model::PipelineFile>(bytes.error());
     if (!read) {
-        verdict.problems.push_back(read.error().message);
+        std::istringstream mistakes(read.error().message);
+        for (std::string line; std::getline(mistakes, line);) verdict.problems.push_back(line);
         return verdict;
     }
     verdict.pipelines = read->pipelines.size();

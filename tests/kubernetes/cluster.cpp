@@ -184,8 +184,16 @@ std::string Cluster::must(const std::vector<std::string>& words, const std::stri
 
 void Cluster::apply(const std::string& documents) const {
     must({"apply", "--server-side", "--force-conflicts", "-f", "-"}, documents);
-    if (documents.find("kind: CustomResourceDefinition") != std::string::npos)
-        must({"wait", "--for=condition=Established", "--timeout=60s", "-f", "-"}, documents);
+    if (documents.find("kind: CustomResourceDefinition") == std::string::npos) return;
+    const std::vector<std::string> wait{"wait", "--for=condition=Established", "--timeout=60s",
+                                        "-f", "-"};
+    // kubectl cannot wait for a status that has no conditions at all yet.
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+    while (std::chrono::steady_clock::now() < end) {
+        const Output waited = kubectl(wait, documents);
+        if (waited.err.find(".status.conditions accessor") == std::string::npos) break;
+    }
+    must(wait, documents);
 }
 
 void Cluster::apply_file(const fs::path& file) const {

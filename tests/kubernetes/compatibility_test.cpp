@@ -96,11 +96,11 @@ public:
 
 }  // namespace
 
-TEST_CASE("compatibility: what is no address is 404, and 405 is kept for a wrong method at one") {
+TEST_CASE("compatibility: the method is looked at before the path, and what is no address is 404") {
     const Suite suite({});
     for (const std::string endpoint : {"/promotion/", "/approval/"}) {
         INFO(endpoint);
-        CHECK(suite.daemon->ask("GET", endpoint).code == 404);  // pipeline-controller: 405
+        CHECK(suite.daemon->ask("GET", endpoint).code == 405);
         CHECK(post(*suite.daemon, endpoint, "").code == 404);
         CHECK(post(*suite.daemon, endpoint + "ns", "").code == 404);
     }
@@ -155,7 +155,7 @@ TEST_CASE("compatibility: what the strategy says decides between 204 and 500") {
 TEST_CASE("compatibility: a promotion without its strategy is not lost") {
     const Suite suite({{"app", "carrier-pigeon: {}"}}, ", unsignedEvents: allow");
     const auto answer = post(*suite.daemon, "/promotion/default/app/dev?wait=100ms", kEvent);
-    CHECK(answer.code == 202);  // pipeline-controller: 500, and gone
+    CHECK(answer.code == 500);  // with pipeline-controller it is gone now
     CHECK(suite.daemon->lines_with("id=PROMO-3002") == 1);
 }
 
@@ -188,8 +188,7 @@ TEST_CASE("compatibility: what is approved while its Pipeline has no strategy wa
     management().apply(pipeline_of_suite("app", ""));
     CHECK(eventually(
         [&] { return post(*suite.daemon, "/approval/default/app/prod/4.0.0", "").code == 422; }));
-    // pipeline-controller: 500
-    CHECK(post(*suite.daemon, "/approval/default/app/prod/5.0.0?wait=100ms", "").code == 202);
+    CHECK(post(*suite.daemon, "/approval/default/app/prod/5.0.0?wait=100ms", "").code == 500);
     CHECK(receiver.requests().empty());
     management().apply(pipeline_of_suite("app", strategy(receiver)));
     CHECK(eventually([&] { return receiver.requests().size() == 1; }));

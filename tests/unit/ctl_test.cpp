@@ -139,6 +139,20 @@ TEST_CASE("ctl: what the server refuses is no wrong usage, however it begins") {
     CHECK(run({"show", "p1"}, server.url("")).code == ctl::kFailed);
 }
 
+TEST_CASE("ctl: validate gives each mistake of a file a line of its own") {
+    const std::string file = "/tmp/promotionctl-odd-" + std::to_string(::getpid()) + ".yaml";
+    std::ofstream(file) << "apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\n"
+                           "metadata: {name: a, namespace: b}\n"
+                           "spec:\n  apRef: 1\n  enviroments: []\n";
+    std::ostringstream out;
+    std::ostringstream err;
+    const auto nothing = [](const char*) { return std::nullopt; };
+    CHECK(ctl::run({"validate", file}, {out, err, nothing}) == ctl::kFailed);
+    CHECK(has(err.str(), file + ":5:3: spec.apRef"));
+    CHECK(has(err.str(), "\n" + file + ":6:3: spec.enviroments"));
+    std::remove(file.c_str());
+}
+
 TEST_CASE("ctl: validate asks a server that is named whether it has the strategies") {
     const std::string file = "/tmp/promotionctl-" + std::to_string(::getpid()) + ".yaml";
     std::ofstream(file)
