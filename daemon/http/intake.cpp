@@ -50,6 +50,13 @@ Result<Secret> signing_key(platform::SecretStore& secrets, const std::string& ns
     return secrets.get(ns, name, "token");
 }
 
+// A store that does not answer, or that refuses us, says nothing about the sender; who hears 401
+// does not send again.
+bool may_come_back(const Error& error) {
+    return error.kind == ErrorKind::Transient || error.kind == ErrorKind::Throttled ||
+           error.kind == ErrorKind::Unauthorized;
+}
+
 Response accepted_response(const engine::Accepted& accepted) {
     Response response;
     response.status = 202;
@@ -139,6 +146,15 @@ bool Intake::authentic(Exchange& exchange, const model::PipelineName& name,
         if (key && signed_with(key->reveal(), *signature, body)) return true;
         reason = key ? "the signature is another key's or another body's" : key.error().message;
         if (!key) compare_in_vain(signature, body);
+        if (!key && may_come_back(key.error())) {
+            log::warn(
+                "PROMO-4011", "the key for a signature could not be read; its sender was told so",
+                {{"request", request.request_id}, {"pipeline", name.text()}, {"reason", reason}});
+            exchange.refuse(503,
+                            "the key that verifies this request cannot be read now; send it again",
+                            "not-ready");
+            return false;
+        }
     } else {
         compare_in_vain(signature, body);
     }

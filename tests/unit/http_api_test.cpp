@@ -57,6 +57,7 @@ TEST_CASE("http: every route asks for what the table says, of everybody") {
         switch (route.access) {
             case http::Access::Public: CHECK(passes("")); break;
             case http::Access::Signature: CHECK(status("") == 401); break;
+            case http::Access::Hook: CHECK_FALSE(passes("")); break;
             case http::Access::Read:
                 CHECK(status("") == 401);
                 CHECK(status(bearer("another-token-0123456789")) == 401);
@@ -80,7 +81,7 @@ TEST_CASE("http: every route asks for what the table says, of everybody") {
             CHECK(route.access != http::Access::Public);
         }
     }
-    CHECK(http::routes().size() == 18);
+    CHECK(http::routes().size() == 20);
 }
 
 TEST_CASE("http: without tokens the API answers this machine only, and nobody through it") {

@@ -101,6 +101,20 @@ TEST_CASE("http: upper-case hex signs as well") {
     CHECK(daemon.ask(event_with("X-Signature: sha256=" + hex + "\r\n")).status == 202);
 }
 
+TEST_CASE(
+    "http: while the key cannot be read a sender is told to come again, not that it is wrong") {
+    for (const auto kind : {ErrorKind::Transient, ErrorKind::Throttled, ErrorKind::Unauthorized}) {
+        Running daemon;
+        daemon.secrets.failing = Error{kind, "the store says nothing"};
+        const Answer answer = daemon.ask(event_with("X-Signature: " + kEventSignature + "\r\n"));
+        CHECK(answer.status == 503);
+        CHECK_FALSE(answer.header("Retry-After").empty());
+        CHECK(answer.body.find("the store") == std::string::npos);
+        CHECK(daemon.ask(event_with("")).status == 401);
+        CHECK(daemon.core.seen() == 0);
+    }
+}
+
 TEST_CASE("http: unsigned events are taken only where allowed, and only if nothing signs") {
     Running strict({}, std::nullopt);
     const Answer refused = strict.ask(event_with(""));

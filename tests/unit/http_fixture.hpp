@@ -41,11 +41,13 @@ class FakeSecrets final : public platform::SecretStore {
 public:
     Result<Secret> get(const std::string& ns, const std::string& name,
                        const std::string& key) override {
+        if (failing) return *failing;
         const auto found = all.find(ns + "/" + name + "/" + key);
         if (found == all.end()) return Error{ErrorKind::NotFound, "no such secret"};
         return Secret(found->second);
     }
     std::map<std::string, std::string> all{{"default/app/hmac-key", "hmac-secret"}};
+    std::optional<Error> failing;
 };
 
 // Answers at once with what the test has put in.
