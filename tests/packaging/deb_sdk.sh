@@ -20,8 +20,8 @@ depends=$(dpkg-deb -f "$debs"/promotiond-dev_*.deb Depends | sed 's/([^)]*)//g; 
 machine_make "$scratch/root" g++ cmake ninja-build pkg-config $depends
 root=$scratch/root
 cp "$debs"/promotiond-dev_*.deb "$source/packaging/deb/tests/build-plugin" "$root/root"
-mkdir "$root/work"
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 AUTOPKGTEST_TMP=/work "$@" >"$scratch/log" 2>&1 || { cat "$scratch/log"; echo "failed: $*"; exit 1; }; }
+mkdir "$root/plugin-tree"
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 AUTOPKGTEST_TMP=/plugin-tree "$@" >"$scratch/log" 2>&1 || { cat "$scratch/log"; echo "failed: $*"; exit 1; }; }
 
 echo "-- promotiond-dev installs with what it depends on"
 inside dpkg --install /root/"$(basename "$debs"/promotiond-dev_*.deb)"
@@ -31,15 +31,15 @@ echo "-- the template builds, and keeps the contract"
 inside sh /root/build-plugin
 
 echo "-- its test passes, and it installs to where the daemon looks"
-inside ctest --test-dir /work/build --output-on-failure --no-tests=error
-inside cmake --install /work/build
+inside ctest --test-dir /plugin-tree/build --output-on-failure --no-tests=error
+inside cmake --install /plugin-tree/build
 plugin=$(cd "$root" && ls usr/lib/*/promotiond/strategies/deploy-service.so)
 
 echo "-- it can be packaged: the virtual package says which ABI it needs"
-mkdir -p "$root/work/deb/DEBIAN" "$root/work/deb/$(dirname "$plugin")"
-cp "$root/$plugin" "$root/work/deb/$plugin"
+mkdir -p "$root/plugin-tree/deb/DEBIAN" "$root/plugin-tree/deb/$(dirname "$plugin")"
+cp "$root/$plugin" "$root/plugin-tree/deb/$plugin"
 printf 'Package: promotiond-plugin-deploy-service\nVersion: 1.0.0\nArchitecture: %s\nMaintainer: A. Author <a@example.com>\nDepends: promotiond-abi-1\nDescription: test\n' \
-    "$(dpkg --print-architecture)" >"$root/work/deb/DEBIAN/control"
-inside dpkg-deb --root-owner-group --build /work/deb /work
-[ "$(dpkg-deb -f "$root"/work/promotiond-plugin-deploy-service_*.deb Depends)" = promotiond-abi-1 ] || { echo "not packaged"; exit 1; }
+    "$(dpkg --print-architecture)" >"$root/plugin-tree/deb/DEBIAN/control"
+inside dpkg-deb --root-owner-group --build /plugin-tree/deb /plugin-tree
+[ "$(dpkg-deb -f "$root"/plugin-tree/promotiond-plugin-deploy-service_*.deb Depends)" = promotiond-abi-1 ] || { echo "not packaged"; exit 1; }
 echo "every promise is kept"
