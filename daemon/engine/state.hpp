@@ -168,6 +168,17 @@ private:
     void handle(Turn& turn, const ObservationSignal& signal);
     void handle(Turn& turn, const LookSignal& signal);
     void stage_seen(Turn& turn, const model::Observation& seen);
+    [[nodiscard]] Result<model::Promotion> known(const Stage& stage,
+                                                 const model::PromotionId& id) const;
+    void add_due(Turn& turn, const decision::Due& due);
+    [[nodiscard]] Result<bool> left_unapproved(const Stage& stage,
+                                               const model::PromotionId& id) const;
+    // Why a promotion that this one waits for cannot begin now.
+    [[nodiscard]] std::optional<Error> unserved(const Stage& stage, const Waiter& waiter) const;
+    // Those whose promotions have all settled, or whose time is up by then.
+    void answer_waiters(SteadyTime now);
+
+    // remembered.cpp
     using Decider = std::function<Result<decision::Decision>(const model::History&)>;
     [[nodiscard]] Result<decision::Decision> decide(const Stage& stage,
                                                     const model::Pipeline& pipeline,
@@ -176,17 +187,11 @@ private:
                                                     const Decider& by) const;
     [[nodiscard]] Result<std::optional<model::Promotion>> forgotten(
         const model::Scope& scope, const std::string& revision) const;
-    [[nodiscard]] Result<model::Promotion> known(const Stage& stage,
-                                                 const model::PromotionId& id) const;
-    void add_due(Turn& turn, const decision::Due& due);
-    [[nodiscard]] Result<bool> left_unapproved(const Stage& stage,
-                                               const model::PromotionId& id) const;
     [[nodiscard]] Result<bool> is_repeat(const Stage& stage,
                                          const model::ReceivedEvent& event) const;
-    // Why a promotion that this one waits for cannot begin now.
-    [[nodiscard]] std::optional<Error> unserved(const Stage& stage, const Waiter& waiter) const;
-    // Those whose promotions have all settled, or whose time is up by then.
-    void answer_waiters(SteadyTime now);
+    [[nodiscard]] Result<decision::Decision> unless_repeated(const Stage& stage,
+                                                             const model::ReceivedEvent& event,
+                                                             decision::Decision decided) const;
 
     // overtaking.cpp
     void overtake(Turn& turn, const model::Promotion& newer,
