@@ -63,7 +63,7 @@ private:
             const Evidence& evidence = entry.second;
             return evidence.environment == cause_.environment &&
                    evidence.revision == cause_.revision &&
-                   evidence.previous_revision == latest.revision && evidence.seen > latest.created;
+                   evidence.previous_revision == latest.revision && evidence.seen >= latest.created;
         });
     }
 

@@ -14,11 +14,25 @@ bool leads_back(const decision::Decision& decided) {
                        [](const auto& due) { return due.promotion.ordinal > 0; });
 }
 
-// Flux tells whole seconds: the order of two events within one is not known from them.
+// True if a target comes to run another revision, by an event whose time does not say that it is
+// the newer one: Flux tells whole seconds, and a time in the future counts as now.
+bool turns_back(const model::History& history, const model::ReceivedEvent& event,
+                const decision::Decision& decided) {
+    return std::any_of(
+        decided.evidence.begin(), decided.evidence.end(), [&](const model::Evidence& news) {
+            const auto held = history.running.find({news.environment, news.target});
+            if (held == history.running.end()) return false;
+            const model::Evidence& known = held->second;
+            return known.revision != news.revision && (news.event_time <= known.event_time ||
+                                                       news.event_time < *event.event.timestamp);
+        });
+}
+
 decision::Decision nothing_new(const decision::Decision& decided) {
     decision::Decision nothing;
     nothing.verdict = decision::Verdict::Ignore;
     nothing.reasons = {{"repeated", "this very event was taken before; nothing new"}};
+    nothing.existing = decided.existing;
     for (const auto& due : decided.due) {
         const auto& promotion = due.promotion;
         if (promotion.ordinal == 0) continue;
@@ -83,10 +97,8 @@ Result<std::optional<model::Promotion>> Engine::State::forgotten(
     }
 }
 
-// True for the very bytes of an event that was taken before. Without a time of their own they are
-// no repeat: an application may come to the same state twice.
+// True for the very bytes of an event that was taken before.
 Result<bool> Engine::State::is_repeat(const Stage& stage, const model::ReceivedEvent& event) const {
-    if (!event.event.timestamp) return false;
     const auto& events = stage.batch().events;
     const auto same = [&event](const journal::EventRecord& other) {
         return other.digest == event.digest && other.pipeline == event.pipeline &&
@@ -96,11 +108,15 @@ Result<bool> Engine::State::is_repeat(const Stage& stage, const model::ReceivedE
     return journal.knows_event(event.pipeline, event.environment, event.digest);
 }
 
-// The decision, unless it leads back to a revision by an event that was taken before.
+// The decision, unless an event that was taken before says it. One without a time of its own is no
+// repeat: an application may come to the same state twice.
 Result<decision::Decision> Engine::State::unless_repeated(const Stage& stage,
                                                           const model::ReceivedEvent& event,
                                                           decision::Decision decided) const {
-    if (!leads_back(decided)) return decided;
+    if (!event.event.timestamp) return decided;
+    if (!leads_back(decided) && !turns_back(stage.history(event.pipeline), event, decided)) {
+        return decided;
+    }
     const auto repeated = is_repeat(stage, event);
     if (!repeated) return repeated.error();
     return *repeated ? nothing_new(decided) : std::move(decided);

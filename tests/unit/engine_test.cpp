@@ -183,30 +183,48 @@ TEST_CASE("engine: gauges tell from the start what was loaded") {
     CHECK(failed.value() == 1);
 }
 
+namespace {
+
+// An event of Flux, which tells whole seconds; its bytes are the name.
+Result<Accepted> tell(House& house, const std::string& revision, const std::string& bytes,
+                      const std::string& target = "dev") {
+    model::ReceivedEvent event;
+    event.pipeline = {"apps", "shop"};
+    event.environment = "dev";
+    event.event.object = {"helm.toolkit.fluxcd.io/v2", "HelmRelease", target, "shop"};
+    event.event.severity = "info";
+    event.event.reason = "UpgradeSucceeded";
+    event.event.revision = revision;
+    event.event.timestamp = WallTime{std::chrono::seconds{1'770'000'000}};
+    event.body = event.digest = bytes;
+    Awaited<Accepted> answer;
+    house.engine->submit(event, answer.callback());
+    return answer.get();
+}
+
+}  // namespace
+
 TEST_CASE(
     "engine: a replay of an older event leads to nothing, even within the newer one's second") {
     House house;
+    house.manual = true;  // nor within its millisecond
     house.start();
-    const auto tell = [&house](const std::string& revision, const std::string& body) {
-        model::ReceivedEvent event;
-        event.pipeline = {"apps", "shop"};
-        event.environment = "dev";
-        event.event.object = {"helm.toolkit.fluxcd.io/v2", "HelmRelease", "dev", "shop"};
-        event.event.severity = "info";
-        event.event.reason = "UpgradeSucceeded";
-        event.event.revision = revision;
-        event.event.timestamp = WallTime{std::chrono::seconds{1'770'000'000}};
-        event.body = event.digest = body;
-        Awaited<Accepted> answer;
-        house.engine->submit(event, answer.callback());
-        return answer.get();
-    };
-    const auto older = tell("1.0.0", "a");
-    const auto newer = tell("1.1.0", "b");
-    const auto replayed = tell("1.0.0", "a");
+    const auto older = tell(house, "1.0.0", "a");
+    const auto newer = tell(house, "1.1.0", "b");
+    const auto replayed = tell(house, "1.0.0", "a");
     REQUIRE(replayed);
     CHECK(replayed->verdict == decision::Verdict::Ignore);
     CHECK(replayed->promotions == older->promotions);
     REQUIRE(house.comes_to(newer->promotions.at(0), Phase::Succeeded));
-    CHECK(tell("1.0.0", "another event")->verdict == decision::Verdict::Promote);
+    CHECK(tell(house, "1.0.0", "another event")->verdict == decision::Verdict::Promote);
+}
+
+TEST_CASE("engine: a replay of an older event does not hide what runs since") {
+    House house;
+    house.pipeline.environments[0].when = {model::When::Kind::All, 0};
+    house.start();
+    REQUIRE(tell(house, "1.0.0", "a")->verdict == decision::Verdict::Hold);
+    REQUIRE(tell(house, "1.1.0", "b")->verdict == decision::Verdict::Hold);
+    CHECK(tell(house, "1.0.0", "a")->verdict == decision::Verdict::Ignore);
+    CHECK(tell(house, "1.1.0", "c", "lab")->verdict == decision::Verdict::Promote);
 }

@@ -221,10 +221,14 @@ TEST_CASE(
     const auto id = house.promote("6.0.0");
     REQUIRE(house.carrier->was_called(1));
     house.pass(house.options.call_deadline * 2);  // waited for an instance, and ran its time
-    CHECK(house.engine->moves());
+    // The turn that was under way saw the hands jump; the next one is on time.
+    CHECK(House::soon([&] { return house.engine->moves(); }));
     house.pass(std::chrono::minutes{2});
-    CHECK(House::soon([&] { return !house.engine->moves(); }));
-    CHECK_THAT(house.engine->ready().error().message, Catch::Contains("lane stands still"));
+    CHECK(House::soon([&] {
+        const auto ready = house.engine->ready();
+        return !ready && ready.error().message.find("lane stands still") != std::string::npos;
+    }));
+    CHECK_FALSE(house.engine->moves());
     house.carrier->let_go();
     CHECK(house.comes_to(id, Phase::Succeeded));
     CHECK(House::soon([&] { return house.engine->moves(); }));
