@@ -219,6 +219,11 @@ Result<void> check_whole(Config& config) {
         mistakes.add(
             missing(config, "strategies.directory", "name the directory of strategy plugins"));
     }
+    if (config.leader_election.enabled && !config.repositories.empty()) {
+        mistakes.add(config.error_at("gitops.repositories",
+                                     "needs a single replica: what another one promoted is in its "
+                                     "own journal alone; switch leaderElection off"));
+    }
     check_egress(config, mistakes);
     if (config.cache.empty()) config.cache = config.journal.parent_path() / "cache";
     for (const auto& [key, tls] : {std::pair{"server.tls", &config.server.tls},

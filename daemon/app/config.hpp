@@ -17,6 +17,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "engine/engine.hpp"
+#include "gitops/repository.hpp"
 #include "http/server.hpp"
 #include "model/pipeline.hpp"
 #include "net/http_client.hpp"
@@ -44,6 +45,8 @@ struct Config {
     LeaderElection leader_election;  // with kubernetes
     std::filesystem::path pipelines;
     std::filesystem::path secrets;
+    std::vector<gitops::Repository> repositories;  // with gitops-promotion.yaml
+    std::chrono::milliseconds repositories_every{60'000};
     std::filesystem::path journal;
     std::filesystem::path cache;  // git mirrors and scratch space
     std::chrono::milliseconds shutdown_grace{20'000};

@@ -179,6 +179,8 @@ std::vector<Key> other_keys() {
                  MEMBER(leader_election.lease.renew_deadline)),
         duration("platform.kubernetes.leaderElection.retryPeriod", 50ms, 10min,
                  MEMBER(leader_election.lease.retry)),
+        {"gitops.repositories", Shape::List, repositories_into},
+        duration("gitops.every", 1s, 24h, MEMBER(repositories_every)),
         path("journal.path", MEMBER(journal)),
         duration("journal.retention", 0ms, 24h * 36'500, MEMBER(engine.retention)),
         path("cache.directory", MEMBER(cache)),

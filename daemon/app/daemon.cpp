@@ -11,6 +11,8 @@
 
 #include "app/recent_steps.hpp"
 #include "app/version.hpp"
+#include "gitops/repository_pipelines.hpp"
+#include "model/release.hpp"
 #include "platform/kube_pause.hpp"
 #include "platform/told_promotions.hpp"
 
@@ -49,6 +51,15 @@ void log_strategies(const strategy::Strategies& strategies) {
     }
 }
 
+// At one repository; a start waits for the first one.
+constexpr std::chrono::seconds kLongestLook{30};
+
+strategy::HostServices with_directories(strategy::HostServices services, const Config& config) {
+    services.scratch = config.cache / "scratch";
+    services.cache = config.cache / "strategies";
+    return services;
+}
+
 // yaml-cpp's trees are gone by now; give their pages back so that an idle daemon stays small.
 void give_memory_back() { malloc_trim(0); }
 
@@ -60,8 +71,7 @@ Daemon::~Daemon() = default;
 
 Result<std::unique_ptr<strategy::Strategies>> load_strategies(const Config& config,
                                                               strategy::HostServices services) {
-    services.scratch = config.cache / "scratch";
-    services.cache = config.cache / "strategies";
+    services = with_directories(std::move(services), config);
     auto options = config.strategies;
     options.instances = config.engine.workers;
     return strategy::Strategies::load(options, std::move(services));
@@ -106,23 +116,17 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     if (self.platform_.report)
         self.platform_.report->resume(recent_steps(*self.journal_, self.clock_.now()));
 
-    strategy::HostServices services;
-    services.secret = [&self](const std::string& ns, const std::string& name,
-                              const std::string& key) {
-        return self.platform_.secrets->get(ns, name, key);
-    };
-    services.may_act = may_act;
-    services.http = self.outbound_.get();
-    services.budgets = self.budgets_.get();
-    services.clock = &self.clock_;
-    services.metrics = &self.metrics_;
-    auto strategies = load_strategies(self.config_, std::move(services));
+    auto strategies = load_strategies(self.config_, self.services());
     if (!strategies) return context(std::move(strategies).error(), "cannot load the strategies");
     self.strategies_ = std::move(*strategies);
     log_strategies(*self.strategies_);
 
+    // Nothing merges before there are Pipelines, and those come when the engine runs.
+    self.advance_ = std::make_unique<gitops::Advance>(
+        self.clock_, self.platform_.report.get(),
+        [&self](std::vector<model::Observation> seen) { self.engine_->observe(std::move(seen)); });
     auto engine = engine::Engine::open(self.config_.engine, *self.journal_, *self.strategies_,
-                                       self.clock_, self.metrics_, self.platform_.report.get());
+                                       self.clock_, self.metrics_, self.advance_.get());
     if (!engine) return context(std::move(engine).error(), "cannot go on from the journal");
     self.engine_ = std::move(*engine);
 
@@ -143,8 +147,40 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
                 self.engine_->observe(std::move(seen));
             });
     }
-    self.pipelines_ = std::move(self.platform_.pipelines);
+    self.pipelines_ = self.all_pipelines();
     return daemon;
+}
+
+strategy::HostServices Daemon::services() {
+    strategy::HostServices services;
+    services.secret = [this](const std::string& ns, const std::string& name,
+                             const std::string& key) {
+        return platform_.secrets->get(ns, name, key);
+    };
+    services.may_act = [this] { return !replica_ || replica_->may_act(); };
+    services.http = outbound_.get();
+    services.budgets = budgets_.get();
+    services.clock = &clock_;
+    services.metrics = &metrics_;
+    return services;
+}
+
+// The platform's, and those of GitOps repositories.
+std::unique_ptr<platform::PipelineSource> Daemon::all_pipelines() {
+    if (config_.repositories.empty()) return std::move(platform_.pipelines);
+    rules_ =
+        std::make_unique<gitops::RulesReader>(with_directories(services(), config_), kLongestLook);
+    gitops::RepositoryOptions options;
+    options.repositories = config_.repositories;
+    options.every = config_.repositories_every;
+    options.remembered = config_.cache / "gitops";
+    options.read = [this](const gitops::Repository& repository, const std::stop_token& stop) {
+        return rules_->read(repository, stop);
+    };
+    std::vector<std::unique_ptr<platform::PipelineSource>> sources;
+    sources.push_back(std::move(platform_.pipelines));
+    sources.push_back(gitops::repository_pipelines(std::move(options)));
+    return gitops::joined(std::move(sources));
 }
 
 Result<void> Daemon::start() {
@@ -165,7 +201,8 @@ Result<void> Daemon::start() {
 
 void Daemon::take(platform::Pipelines pipelines) {
     const std::string count = std::to_string(pipelines.all.size());
-    const auto all = pipelines.all;
+    auto all = pipelines.all;
+    std::erase_if(all, [](const auto& each) { return model::takes_releases(*each); });
     {
         const std::lock_guard held(begins_);
         engine_->set_pipelines(std::move(pipelines));

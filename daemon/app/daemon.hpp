@@ -22,6 +22,8 @@
 #include "base/readiness.hpp"
 #include "base/result.hpp"
 #include "engine/engine.hpp"
+#include "gitops/advance.hpp"
+#include "gitops/rules_reader.hpp"
 #include "http/server.hpp"
 #include "journal/journal.hpp"
 #include "net/http_client.hpp"
@@ -57,6 +59,8 @@ public:
 
 private:
     explicit Daemon(Config config);
+    [[nodiscard]] strategy::HostServices services();
+    [[nodiscard]] std::unique_ptr<platform::PipelineSource> all_pipelines();
 
     // What the one replica, or the leading one, does: Pipelines and promotions.
     [[nodiscard]] Result<void> lead();
@@ -78,12 +82,14 @@ private:
     std::unique_ptr<net::ApiBudgets> budgets_;
     std::unique_ptr<journal::Journal> journal_;
     std::unique_ptr<strategy::Strategies> strategies_;
+    std::unique_ptr<gitops::Advance> advance_;
     std::unique_ptr<engine::Engine> engine_;
     std::unique_ptr<http::Server> server_;
     std::unique_ptr<platform::KubeApplications> applications_;  // null with directories
     // Invariant: touched by the source's thread only. Each is logged once, however often it is
     // read.
     std::set<std::string> problems_told_;
+    std::unique_ptr<gitops::RulesReader> rules_;  // null without repositories
     std::unique_ptr<platform::PipelineSource> pipelines_;
     std::mutex begins_;  // held while Pipelines are set, and while the engine begins
     std::atomic<bool> lease_lost_{false};

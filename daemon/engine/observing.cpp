@@ -4,6 +4,7 @@
 #include "base/log.hpp"
 #include "engine/reasons.hpp"
 #include "engine/state.hpp"
+#include "model/release.hpp"
 
 namespace promotiond::engine {
 namespace {
@@ -56,6 +57,7 @@ void Engine::State::stage_seen(Turn& turn, const model::Observation& seen) {
     for (const auto& evidence : decided->evidence) {
         stage.add_evidence(seen.pipeline, evidence);
         if (evidence.previous_revision.empty()) continue;  // the first look is no change
+        if (model::takes_releases(*pipeline)) continue;    // no event tells of merges
         unannounced_.seen(seen.pipeline, seen.environment, seen.target, seen.revision,
                           clock.steady_now());
     }

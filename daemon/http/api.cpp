@@ -10,6 +10,7 @@
 #include "http/auth.hpp"
 #include "http/json_text.hpp"
 #include "http/query.hpp"
+#include "http/releases.hpp"
 #include "http/views_json.hpp"
 
 extern const char promotiond_openapi_yaml[];
@@ -57,6 +58,16 @@ void answer_read(Exchange& exchange, std::string body) {
         response.status = 304;
         response.media.clear();
         response.body.clear();
+    }
+    exchange.answer(std::move(response));
+}
+
+// With where to look for the first promotion, if there is one.
+void answer_accepted(Exchange& exchange, const engine::Accepted& accepted) {
+    Response response = json_response(202, accepted_json(accepted));
+    if (!accepted.promotions.empty()) {
+        response.headers.emplace_back("Location",
+                                      "/api/v1/promotions/" + accepted.promotions.front());
     }
     exchange.answer(std::move(response));
 }
@@ -181,6 +192,7 @@ void Api::serve(const ExchangePtr& exchange) {
         case Action::RetryPromotion:
         case Action::CancelPromotion: return command(exchange);
         case Action::Approve: return approve(exchange);
+        case Action::Release: return release(exchange);
         case Action::Plan: return plan(exchange);
         case Action::ShowOpenApi:
             return exchange->answer(
@@ -226,14 +238,27 @@ void Api::approve(const ExchangePtr& exchange) const {
     core_.commands.approve({parameters.at(0), parameters.at(1)}, std::move(approval),
                            [exchange](Result<engine::Accepted> result) {
                                if (!result) return refuse(*exchange, result.error());
-                               Response response = json_response(202, accepted_json(*result));
-                               if (!result->promotions.empty()) {
-                                   response.headers.emplace_back(
-                                       "Location",
-                                       "/api/v1/promotions/" + result->promotions.front());
-                               }
-                               exchange->answer(std::move(response));
+                               answer_accepted(*exchange, *result);
                            });
+}
+
+void Api::release(const ExchangePtr& exchange) const {
+    const std::string& body = exchange->request.body;
+    const auto release = release_from(body);
+    if (!release) return exchange->refuse(400, release.error().message);
+    auto pipeline = pipeline_for(*release, *core_.views.snapshot());
+    if (!pipeline) return refuse(*exchange, pipeline.error());
+    model::ReceivedEvent received;
+    received.pipeline = *std::move(pipeline);
+    received.environment = std::string(model::kReleaseEnvironment);
+    received.event = model::release_event(*release);
+    received.body = body;
+    received.digest = sha256_hex(body);
+    received.peer = exchange->request.client;
+    core_.commands.submit(std::move(received), [exchange](Result<engine::Accepted> result) {
+        if (!result) return refuse(*exchange, result.error());
+        answer_accepted(*exchange, *result);
+    });
 }
 
 void Api::plan(const ExchangePtr& exchange) {

@@ -6,7 +6,7 @@
 namespace promotiond::http {
 namespace {
 
-constexpr std::array<Route, 20> kRoutes{{
+constexpr std::array<Route, 21> kRoutes{{
     {"POST", "/promotion/{ns}/{name}/{environment}", Access::Signature, Action::ReceiveEvent,
      Body::Json},
     {"POST", "/approval/{ns}/{name}/{environment}/{revision...}", Access::Signature,
@@ -27,6 +27,7 @@ constexpr std::array<Route, 20> kRoutes{{
     {"GET", "/api/v1/promotions/{id}", Access::Read, Action::ShowPromotion},
     {"POST", "/api/v1/promotions/{id}/retry", Access::Operate, Action::RetryPromotion},
     {"POST", "/api/v1/promotions/{id}/cancel", Access::Operate, Action::CancelPromotion},
+    {"POST", "/api/v1/releases", Access::Operate, Action::Release, Body::Json},
     {"GET", "/api/v1/strategies", Access::Read, Action::ListStrategies},
     {"GET", "/api/v1/events", Access::Read, Action::ListEvents},
     {"GET", "/api/v1/version", Access::Read, Action::ShowVersion},

@@ -34,6 +34,7 @@ enum class Action {
     CancelPromotion,
     Approve,
     Plan,
+    Release,
     ListStrategies,
     ListEvents,
     ShowVersion,

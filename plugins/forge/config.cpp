@@ -25,6 +25,13 @@ void read_author(const Object& object, sdk::gitops::PullRequestConfig& config) {
     config.author_email = text_or(*author, "email", config.author_email);
 }
 
+std::optional<sdk::gitops::PromotedImage> read_image(const Object& object) {
+    const auto image = object.getObject("image");
+    if (image.isNull()) return {};
+    return sdk::gitops::PromotedImage{text_or(*image, "group"), text_or(*image, "app"),
+                                      text_or(*image, "directory")};
+}
+
 Secret trimmed(const Secret& value) {
     auto bytes = value.reveal();
     while (!bytes.empty() && (bytes.back() == '\n' || bytes.back() == '\r')) {
@@ -62,6 +69,8 @@ sdk::gitops::PullRequestConfig read_pull_request(const Object& config, const Obj
     out.options.reviewers = names(config, "reviewers");
     out.options.draft = config.optValue("draft", false);
     out.options.mark_ready = config.has("draft") && !out.options.draft;
+    out.image = read_image(config);
+    out.gate = text_or(config, "mergeAfter");
     read_author(settings, out);
     read_author(config, out);
     return out;

@@ -19,8 +19,9 @@ namespace promotiond::forge {
 [[nodiscard]] std::vector<std::string> names(const Poco::JSON::Object& object,
                                              const std::string& key);
 
-// url, branch, secretRef (a name, or an object with the name), labels, reviewers, draft and author;
-// the author from the settings where the config names none. Throws Poco::Exception.
+// url, branch, secretRef (a name, or an object with the name), labels, reviewers, draft, image,
+// mergeAfter and author; the author from the settings where the config names none. Throws
+// Poco::Exception.
 [[nodiscard]] sdk::gitops::PullRequestConfig read_pull_request(const Poco::JSON::Object& config,
                                                                const Poco::JSON::Object& settings);
 

@@ -51,6 +51,11 @@ std::vector<Numbered> statuses_in(const std::string& json) {
     return out;
 }
 
+std::string word(Verdict verdict) {
+    if (verdict == Verdict::Success) return "succeeded";
+    return verdict == Verdict::Pending ? "pending" : "failed";
+}
+
 // {"results": [{"<commit>": [pull request, ...]}]}. Throws Poco::Exception.
 std::vector<std::uint64_t> numbers_in(const std::string& json, const std::string& commit) {
     std::vector<std::uint64_t> out;
@@ -120,6 +125,24 @@ Result<std::optional<PullRequest>> AzureRepos::merged_as(const std::string& comm
             return std::optional(std::move(seen->request));
     }
     return std::optional<PullRequest>();
+}
+
+// "promotiond/apps-dev" is the status apps-dev of the genre promotiond.
+Result<void> AzureRepos::publish(const std::string& commit,
+                                 const sdk::gitops::StatusReport& report) {
+    const auto slash = report.context.find('/');
+    Object named;
+    named.set("genre", report.context.substr(0, slash));
+    named.set("name", report.context.substr(slash + 1));
+    Object body;
+    body.set("state", word(report.verdict));
+    body.set("description", report.description);
+    body.set("context", named);
+    const auto response =
+        send("POST", site_.api() + "/commits/" + commit + "/statuses", forge::text_of(body),
+             "cannot set the status " + report.context + " of " + commit);
+    if (!response) return Error(response.error());
+    return {};
 }
 
 }  // namespace promotiond::azdo

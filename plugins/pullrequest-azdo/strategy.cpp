@@ -1,5 +1,6 @@
 // The entry of the library: from config and secret to the flow that all pull-request strategies
 // share.
+#include <promotiond/gitops/merge_gate.hpp>
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
@@ -37,7 +38,13 @@ public:
         if (!mirror) return Outcome::from(mirror.error());
         opened->keys.access.urgency = forge::urgency_of(promotion);
         auto forge = forge_of(*opened, call);
-        return gitops::promote(promotion, call, opened->config.pull_request, *mirror, forge);
+        const auto& config = opened->config.pull_request;
+        auto outcome =
+            gitops::promote(promotion, call, gitops::MergeGate::held(config), *mirror, forge);
+        gitops::MergeGate gate(config, forge, forge, [&](const std::string& branch) {
+            return mirror->remote_head(branch);
+        });
+        return gate.look(std::move(outcome), call);
     }
 
     Outcome plan(const Promotion& promotion, Call& call) override {
@@ -54,8 +61,12 @@ public:
         if (!opened) return gitops::not_seen(opened.error());
         opened->keys.access.urgency = forge::Urgency::Refresh;
         auto forge = forge_of(*opened, call);
-        return gitops::observe(promotion, external_id, details, call, opened->config.pull_request,
-                               forge);
+        auto outcome = gitops::observe(promotion, external_id, details, call,
+                                       opened->config.pull_request, forge);
+        gitops::MergeGate gate(
+            opened->config.pull_request, forge, forge,
+            [&](const std::string& branch) { return head_of(*opened, branch, call); });
+        return gate.look(std::move(outcome), call);
     }
 
     std::string lane(const Promotion& promotion) const override {
@@ -86,6 +97,13 @@ private:
 
     static Result<gitops::Mirror> mirror_of(Opened& opened, Call& call) {
         return gitops::Mirror::open(call, opened.site.git_url, std::move(opened.keys.git));
+    }
+
+    static Result<std::optional<gitops::ObjectId>> head_of(Opened& opened,
+                                                           const std::string& branch, Call& call) {
+        auto mirror = mirror_of(opened, call);
+        if (!mirror) return std::move(mirror).error();
+        return mirror->remote_head(branch);
     }
 
     static AzureRepos forge_of(Opened& opened, Call& call) {

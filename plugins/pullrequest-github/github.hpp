@@ -80,6 +80,8 @@ public:
         const std::string& commit) override;
     [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> merged_as(
         const std::string& commit) override;
+    [[nodiscard]] sdk::Result<void> publish(const std::string& commit,
+                                            const sdk::gitops::StatusReport& report) override;
 
 private:
     [[nodiscard]] sdk::Result<sdk::HttpResponse> send(const std::string& method,

@@ -18,6 +18,7 @@ using sdk::gitops::PullRequestState;
 using sdk::gitops::Verdict;
 
 constexpr std::size_t kPage = 100;
+constexpr std::size_t kLongestDescription = 140;
 constexpr int kMostPages = 10;  // GitHub keeps 1000 statuses of a commit and context
 
 // Calls back for each object of a list; its length.
@@ -39,6 +40,11 @@ Result<std::size_t> each_of(const std::string& json, const Take& take) {
 Verdict verdict_of(const std::string& state) {
     if (state == "success") return Verdict::Success;
     return state == "pending" ? Verdict::Pending : Verdict::Failure;
+}
+
+std::string word(Verdict verdict) {
+    if (verdict == Verdict::Success) return "success";
+    return verdict == Verdict::Pending ? "pending" : "failure";
 }
 
 }  // namespace
@@ -84,6 +90,18 @@ Result<std::optional<PullRequest>> GitHub::merged_as(const std::string& commit) 
     if (found && *found && (*found)->state != PullRequestState::Merged)
         return std::optional<PullRequest>();
     return found;
+}
+
+Result<void> GitHub::publish(const std::string& commit, const sdk::gitops::StatusReport& report) {
+    Poco::JSON::Object body;
+    body.set("state", word(report.verdict));
+    body.set("context", report.context);
+    body.set("description", report.description.substr(0, kLongestDescription));
+    const auto response =
+        send("POST", "/repos/" + site_.owner + "/" + site_.repo + "/statuses/" + commit,
+             forge::text_of(body), "cannot set the status " + report.context + " of " + commit);
+    if (!response) return Error(response.error());
+    return {};
 }
 
 }  // namespace promotiond::github

@@ -1,5 +1,6 @@
 // The entry of the library: from config and secret to the flow that all pull-request strategies
 // share.
+#include <promotiond/gitops/merge_gate.hpp>
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
@@ -39,8 +40,14 @@ public:
         auto mirror = mirror_of(*opened, call);
         if (!mirror) return Outcome::from(mirror.error());
         opened->keys.access.urgency = forge::urgency_of(promotion);
+        const auto& config = opened->config.pull_request;
         GitHub forge(call, std::move(opened->site), std::move(opened->keys.access));
-        return gitops::promote(promotion, call, opened->config.pull_request, *mirror, forge);
+        auto outcome =
+            gitops::promote(promotion, call, gitops::MergeGate::held(config), *mirror, forge);
+        gitops::MergeGate gate(config, forge, forge, [&](const std::string& branch) {
+            return mirror->remote_head(branch);
+        });
+        return gate.look(std::move(outcome), call);
     }
 
     Outcome plan(const Promotion& promotion, Call& call) override {
@@ -57,8 +64,12 @@ public:
         if (!opened) return gitops::not_seen(opened.error());
         opened->keys.access.urgency = forge::Urgency::Refresh;
         GitHub forge(call, std::move(opened->site), std::move(opened->keys.access));
-        return gitops::observe(promotion, external_id, details, call, opened->config.pull_request,
-                               forge);
+        auto outcome = gitops::observe(promotion, external_id, details, call,
+                                       opened->config.pull_request, forge);
+        gitops::MergeGate gate(
+            opened->config.pull_request, forge, forge,
+            [&](const std::string& branch) { return head_of(*opened, branch, call); });
+        return gate.look(std::move(outcome), call);
     }
 
     std::string lane(const Promotion& promotion) const override {
@@ -96,6 +107,13 @@ private:
     static Result<gitops::Mirror> mirror_of(Opened& opened, Call& call) {
         return gitops::Mirror::open(call, opened.config.pull_request.url,
                                     std::move(opened.keys.git));
+    }
+
+    static Result<std::optional<gitops::ObjectId>> head_of(Opened& opened,
+                                                           const std::string& branch, Call& call) {
+        auto mirror = mirror_of(opened, call);
+        if (!mirror) return std::move(mirror).error();
+        return mirror->remote_head(branch);
     }
 
     std::string settings_;

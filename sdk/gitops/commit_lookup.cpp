@@ -5,7 +5,10 @@ namespace {
 
 constexpr std::string_view kGenre = "fluxcd";
 
+constexpr std::string_view kOurs = "promotiond/";
+
 bool is_flux(const CommitStatus& status) {
+    if (status.context.starts_with(kOurs)) return false;
     if (!status.genre) return true;
     const std::string_view genre = *status.genre;
     return genre == kGenre || genre.starts_with(std::string(kGenre) + ':');

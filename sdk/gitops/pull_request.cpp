@@ -102,7 +102,8 @@ bool passes(const Error& error) {
 enum class Opened { Created, Updated };
 
 Outcome complete(const Promotion& promotion, Call& call, const PullRequestConfig& config,
-                 Mirror& mirror, Forge& forge, const PullRequest& request, Opened opened) {
+                 Mirror& mirror, Forge& forge, const PullRequest& request, Opened opened,
+                 const ObjectId& base_head) {
     if (request.state != PullRequestState::Open) return settled(request);
     auto warnings = forge.apply(request, config.options);
     if (!warnings && passes(warnings.error()) && promotion.attempt < kTriesForOptions) {
@@ -118,6 +119,7 @@ Outcome complete(const Promotion& promotion, Call& call, const PullRequestConfig
     }
     auto details = details_of(request);
     details.set("repository", config.url);
+    details.set("baseCommit", base_head);
     details.set("warnings", list);
     add_diff(details, mirror, request.head_sha);
     return Outcome::pending(request.url, std::to_string(request.number))
@@ -213,7 +215,8 @@ Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig&
                                       *std::move(found), forge);
         if (request) {
             request->head_sha = *pushed;
-            return complete(promotion, call, config, mirror, forge, *request, opened);
+            return complete(promotion, call, config, mirror, forge, *request, opened,
+                            prepared->base_head);
         }
         const Error failure = context(std::move(request).error(), "cannot open pull request");
         // The branch was deleted since, or the forge is behind its own git: looked at again.

@@ -76,7 +76,8 @@ Result<Prepared> Change::prepare() {
 
 // Where the base is the repository's default branch, only the remote knows which that is.
 std::optional<Prepared> Change::prepare_secondhand() {
-    if (config_.branch.empty()) return {};
+    // A gate looks at what Flux says of the base, which must not be from before the last merge.
+    if (config_.branch.empty() || !config_.gate.empty()) return {};
     const auto head = mirror_.recently_fetched(config_.branch);
     if (!head) return {};
     // A branch that is there may be the very change, which is for prepare() to find.
@@ -116,7 +117,34 @@ Result<ObjectId> Change::push(const Prepared& prepared, MovedBase moved_base) {
     return made;
 }
 
+Result<void> Change::edit_image(Prepared& prepared, const PromotedImage& image) {
+    const ImageRelease release{image.group, image.app, std::string(promotion_.revision)};
+    const auto files = mirror_.files_below(prepared.base_head, image.directory, kSuffixes);
+    if (!files && files.error().kind == ErrorKind::NotFound) {
+        return Error{ErrorKind::Invalid, "there is no directory " + image.directory +
+                                             " on branch " + prepared.base + "; make it"};
+    }
+    if (!files) return Error(files.error());
+    bool matched = false;
+    for (const TreeFile& file : *files) {
+        if (call_.cancelled()) return Error{ErrorKind::Cancelled, "asked to stop"};
+        auto content = mirror_.read(file.blob, kLargestSearched);
+        if (!content) return context(std::move(content).error(), file.path);
+        if (!may_hold_markers(file.path, *content, kImageMarkerKey)) continue;
+        auto edited = set_image_values(*content, release);
+        if (!edited) return context(std::move(edited).error(), "cannot edit " + file.path);
+        matched = matched || !edited->edits.empty();
+        if (edited->changed) take(prepared, file.path, *std::move(edited));
+    }
+    if (matched) return {};
+    return Error{ErrorKind::Invalid, "no marker # {\"$imagepolicy\": \"" + image.group + ":" +
+                                         image.app + "\"} found below " + image.directory +
+                                         " on branch " + prepared.base +
+                                         "; put it behind the image that is to be promoted"};
+}
+
 Result<void> Change::edit(Prepared& prepared) {
+    if (config_.image) return edit_image(prepared, *config_.image);
     const auto names = marker_names(promotion_);
     const ManifestLimits limits;
     // The key rather than our own name: what is remembered per file then serves all Pipelines.

@@ -44,6 +44,7 @@ public:
 
 private:
     [[nodiscard]] Result<void> edit(Prepared& prepared);
+    [[nodiscard]] Result<void> edit_image(Prepared& prepared, const PromotedImage& image);
     [[nodiscard]] Result<bool> holds_already(const std::optional<ObjectId>& remote,
                                              const ObjectId& made, const Prepared& prepared,
                                              const std::string& branch);

@@ -13,7 +13,8 @@ declare -A may=(
     [strategy]="strategy model net base"
     [engine]="engine decision journal platform strategy model base"
     [http]="http engine decision platform strategy model base"
-    [app]="app http engine decision journal platform strategy model net base"
+    [gitops]="gitops strategy platform model base"
+    [app]="app http gitops engine decision journal platform strategy model net base"
     [ctl]="ctl model net base"
     [ctl/gitops]="ctl strategy net base"
 )
@@ -34,8 +35,8 @@ for file in $(find daemon -name '*.hpp' -o -name '*.cpp'); do
         want=${face[$module:$other]:-$include}
         [ "$include" = "$want" ] || complain "$file: of $other only $want may be included from $module ($include)"
     done < <(sed -nE 's/^#include "([^"]+)".*/\1/p' "$file")
-    if grep -qE '#include [<"]promotiond/(abi\.h|ext/|strategy\.hpp|gitops/)' "$file" && [ "$module" != strategy ] && [ "$module" != ctl/gitops ]; then
-        complain "$file: only daemon/strategy and daemon/ctl/gitops may include the plugin contract"
+    if grep -qE '#include [<"]promotiond/(abi\.h|ext/|strategy\.hpp|gitops/)' "$file" && [ "$module" != strategy ] && [ "$module" != ctl/gitops ] && [ "$module" != gitops ]; then
+        complain "$file: only daemon/strategy, daemon/gitops and daemon/ctl/gitops may include the plugin contract"
     fi
 done
 

@@ -150,6 +150,7 @@ export const views = {
     await repository.exclusively(() => repository.refresh());
     return repository.pulls;
   },
+  statuses: async ({forge}, query) => named(forge, {repository: query.get('repository')}).statuses,
   // Every movement of every branch that is still there: [{branch, from, to, who}].
   movements: async ({forge}, query) => git.movements(named(forge, {repository: query.get('repository')}).directory),
   branches: async ({forge}, query) => Object.fromEntries(await git.branches(named(forge, {repository: query.get('repository')}).directory)),

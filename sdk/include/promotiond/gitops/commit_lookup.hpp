@@ -23,6 +23,13 @@ struct CommitStatus {
     Verdict verdict = Verdict::Pending;
 };
 
+// What others are told of a commit; shown beside its pull request.
+struct StatusReport {
+    std::string context;  // "promotiond/apps-dev"
+    Verdict verdict = Verdict::Pending;
+    std::string description;  // for people; at most 140 characters are kept
+};
+
 class CommitLookup {
 public:
     virtual ~CommitLookup() = default;
@@ -31,10 +38,14 @@ public:
     // With its whole description; none = no pull request's merge made this commit, or the forge
     // does not know of it yet.
     [[nodiscard]] virtual Result<std::optional<PullRequest>> merged_as(const ObjectId& commit) = 0;
+    // Sets a status of our own; said again, it takes the place of the one before.
+    [[nodiscard]] virtual Result<void> publish(const ObjectId& commit,
+                                               const StatusReport& report) = 0;
 };
 
 // The newest word of Flux on the object of that name, whose status is named "<kind>/<name>", with
-// more parts behind it since notification-controller v0.29; none = nothing was said.
+// more parts behind it since notification-controller v0.29; none = nothing was said. What
+// promotiond itself says ("promotiond/<name>") is nobody's proof.
 [[nodiscard]] std::optional<Verdict> verdict_on(const std::string& name,
                                                 const std::vector<CommitStatus>& statuses);
 

@@ -66,11 +66,24 @@ struct PullRequestOptions {
     std::string merge_method = "merge";  // merge, squash, rebase; empty = the first allowed
 };
 
+// An application's image, promoted by `$imagepolicy` markers below one directory instead of by
+// `$promotion` markers anywhere. The promotion's revision is the tag.
+struct PromotedImage {
+    std::string group;
+    std::string app;
+    std::string directory;  // from the repository's root
+};
+
 struct PullRequestConfig {
     std::string url;
     std::string branch;  // base; empty = the repository's default branch
     std::string secret;  // name; empty = anonymous
     PullRequestOptions options;
+    std::optional<PromotedImage> image;
+    // The object ("<group>-<environment>") of which Flux must have said on the base branch that it
+    // is reconciled before a request merges by itself; empty = nothing is waited for. See
+    // merge_gate.hpp.
+    std::string gate;
     std::string author_name = "promotiond";
     std::string author_email = "promotiond@localhost";
 };

@@ -1,0 +1,205 @@
+#include "gitops/repository_pipelines.hpp"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <optional>
+#include <sstream>
+#include <thread>
+
+#include "gitops/rules_pipelines.hpp"
+
+namespace promotiond::gitops {
+namespace {
+
+namespace fs = std::filesystem;
+using platform::Pipelines;
+
+constexpr std::size_t kLongestName = 200;
+
+// A file's name for a repository.
+std::string name_for(const Repository& repository) {
+    std::string name = repository.ns + "_" + repository.url + "_" + repository.branch;
+    for (char& c : name) {
+        const bool fine =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!fine && c != '-' && c != '.') c = '_';
+    }
+    return name.substr(0, kLongestName) + ".yaml";
+}
+
+class RepositoryPipelines final : public platform::PipelineSource {
+public:
+    explicit RepositoryPipelines(RepositoryOptions options) : options_(std::move(options)) {
+        for (const auto& each : options_.repositories) known_.push_back({each, {}, {}, {}});
+    }
+
+    Result<void> start(std::function<void(Pipelines)> changed) override {
+        std::error_code failed;
+        fs::create_directories(options_.remembered, failed);
+        for (auto& each : known_) recall(each);
+        (void)look(std::stop_token());
+        changed(all());
+        thread_ = std::jthread([this, changed = std::move(changed)](const std::stop_token& stop) {
+            pthread_setname_np(pthread_self(), "gitops-rules");
+            run(stop, changed);
+        });
+        return {};
+    }
+
+private:
+    struct Known {
+        Repository repository;
+        std::optional<std::string> text;  // of the last good version
+        Pipelines pipelines;              // made of it
+        std::string complaint;            // why there is no newer one; empty = there is none
+    };
+
+    void run(const std::stop_token& stop, const std::function<void(Pipelines)>& changed) {
+        std::unique_lock lock(mutex_);
+        while (!stop.stop_requested()) {
+            sleep_.wait_for(lock, stop, options_.every, [] { return false; });
+            if (stop.stop_requested()) return;
+            if (look(stop)) changed(all());
+        }
+    }
+
+    // True if something is different.
+    bool look(const std::stop_token& stop) {
+        bool different = false;
+        for (auto& each : known_) {
+            auto text = options_.read(each.repository, stop);
+            if (stop.stop_requested()) return false;
+            const std::string before = each.complaint;
+            bool taken = false;
+            if (!text) each.complaint = text.error().message;
+            else if (each.text && *each.text == *text) each.complaint.clear();
+            else taken = take(each, *std::move(text));
+            if (taken) remember(each);
+            different = different || taken || each.complaint != before;
+        }
+        return different;
+    }
+
+    static bool take(Known& known, std::string text) {
+        const auto rules = sdk::gitops::read_promotion_rules(text, place_of(known.repository));
+        if (!rules) {
+            known.complaint = rules.error().message;
+            return false;
+        }
+        known.pipelines = pipelines_of(known.repository, rules->rules);
+        known.text = std::move(text);
+        known.complaint.clear();
+        return true;
+    }
+
+    Pipelines all() const {
+        Pipelines whole;
+        for (const auto& each : known_) {
+            whole.all.insert(whole.all.end(), each.pipelines.all.begin(), each.pipelines.all.end());
+            whole.problems.insert(whole.problems.end(), each.pipelines.problems.begin(),
+                                  each.pipelines.problems.end());
+            if (each.complaint.empty()) continue;
+            const auto place = place_of(each.repository);
+            whole.problems.push_back(
+                {{place, 0, 0},
+                 "cannot take " + place + ": " + each.complaint +
+                     (each.text ? "; its last good version stays in force" : "")});
+        }
+        return whole;
+    }
+
+    void recall(Known& known) const {
+        std::ifstream in(options_.remembered / name_for(known.repository), std::ios::binary);
+        if (!in) return;
+        std::ostringstream text;
+        text << in.rdbuf();
+        (void)take(known, std::move(text).str());
+        known.complaint.clear();
+    }
+
+    // Lost, it costs nothing but a start without the forge.
+    void remember(const Known& known) const {
+        const auto file = options_.remembered / name_for(known.repository);
+        const fs::path scratch = file.native() + ".new";
+        std::ofstream out(scratch, std::ios::binary);
+        out << *known.text;
+        out.close();
+        std::error_code ignored;
+        if (out) fs::rename(scratch, file, ignored);
+    }
+
+    // Invariant: after start() all but the thread itself is its own.
+    RepositoryOptions options_;
+    std::vector<Known> known_;
+    std::mutex mutex_;
+    std::condition_variable_any sleep_;
+    std::jthread thread_;  // last: ends before what it uses
+};
+
+class Joined final : public platform::PipelineSource {
+public:
+    explicit Joined(std::vector<std::unique_ptr<platform::PipelineSource>> sources)
+        : told_(sources.size()), sources_(std::move(sources)) {}
+
+    Result<void> start(std::function<void(Pipelines)> changed) override {
+        changed_ = std::move(changed);
+        for (std::size_t i = 0; i < sources_.size(); ++i) {
+            auto started =
+                sources_[i]->start([this, i](Pipelines now) { take(i, std::move(now)); });
+            if (!started) return started;
+        }
+        const std::lock_guard lock(mutex_);
+        started_ = true;
+        changed_(whole());
+        return {};
+    }
+
+private:
+    // Held while telling: never twice at once, and never the older one last.
+    void take(std::size_t source, Pipelines now) {
+        const std::lock_guard lock(mutex_);
+        told_[source] = std::move(now);
+        if (started_) changed_(whole());
+    }
+
+    Pipelines whole() const {
+        Pipelines all;
+        std::map<model::PipelineName, std::string> owners;
+        for (const auto& each : told_) {
+            all.problems.insert(all.problems.end(), each.problems.begin(), each.problems.end());
+            for (const auto& pipeline : each.all) {
+                const auto [owner, first] = owners.emplace(pipeline->id, pipeline->where.file);
+                if (first) all.all.push_back(pipeline);
+                else
+                    all.problems.push_back({pipeline->where, pipeline->where.file + ": Pipeline " +
+                                                                 pipeline->id.text() +
+                                                                 " is defined in " + owner->second +
+                                                                 " as well, which stays in force"});
+            }
+        }
+        return all;
+    }
+
+    std::mutex mutex_;
+    bool started_ = false;
+    std::function<void(Pipelines)> changed_;
+    std::vector<Pipelines> told_;
+    std::vector<std::unique_ptr<platform::PipelineSource>>
+        sources_;  // last: their threads end first
+};
+
+}  // namespace
+
+std::unique_ptr<platform::PipelineSource> repository_pipelines(RepositoryOptions options) {
+    return std::make_unique<RepositoryPipelines>(std::move(options));
+}
+
+std::unique_ptr<platform::PipelineSource> joined(
+    std::vector<std::unique_ptr<platform::PipelineSource>> sources) {
+    return std::make_unique<Joined>(std::move(sources));
+}
+
+}  // namespace promotiond::gitops

@@ -1,0 +1,124 @@
+// The daemon alone, on a GitOps repository with gitops-promotion.yaml: told of an image, it brings it through all environments.
+import assert from 'node:assert/strict';
+import {afterEach, test} from 'node:test';
+import {mkdtemp, rm} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import path from 'node:path';
+import {Daemon, ask, until} from './daemon.mjs';
+import {Fleet, kToken, rules} from './fleet.mjs';
+
+let fleet;
+let daemon;
+let directory;
+afterEach(async () => {
+  await daemon?.stop();
+  await fleet?.end();
+  if (directory) await rm(directory, {recursive: true, force: true});
+  daemon = fleet = directory = undefined;
+});
+
+async function serve(provider, {repositories} = {}) {
+  directory = await mkdtemp(path.join(tmpdir(), 'promotiond-gitops-'));
+  const type = provider === 'github' ? 'github' : 'azure-devops';
+  daemon = new Daemon({directory, build: process.env.PROMOTIOND_BUILD, config: {
+    gitops: {repositories: repositories ?? [{url: fleet.url, type, secretRef: 'forge'}], every: '1s'},
+    promotions: {backoff: {first: '20ms', most: '200ms'}, observe: {every: '100ms', most: '300ms'}},
+    server: {rateLimit: {requests: 0}},
+  }});
+  await daemon.prepare();
+  await daemon.writeSecret('gitops', 'forge', {token: kToken, caFile: fleet.forge.ca});
+  await daemon.start();
+}
+
+const release = (tag, more = {}) => daemon.api('POST', '/releases', {body: {group: 'testgroup', app: 'testapp', tag, ...more}});
+const open = async (environment) => (await fleet.pulls()).find((pull) => pull.state === 'open' && pull.head.endsWith(`-${environment}`));
+const opened = (environment) => until(`a request into ${environment}`, () => open(environment)).catch((error) => {
+  throw new Error(`${error.message}\n${daemon.logs.slice(-3000)}`);
+});
+const shown = (pull, state) => until(`status ${state}`, async () => {
+  const statuses = (await fleet.forge.see('statuses', {repository: fleet.repository})).filter((each) => each.sha === pull.headSha);
+  return statuses.find((each) => /testgroup-/.test(each.context ?? each.name) && [state].flat().includes(each.state));
+});
+const merged = (pull) => until(`#${pull.number} merged`, async () => {
+  await fleet.pass(pull.number);
+  return (await fleet.pull(pull.number)).mergeCommitSha;
+});
+
+for (const provider of ['github', 'azdo']) {
+  const succeeded = provider === 'github' ? 'success' : 'succeeded';
+  test(`${provider}: a released tag goes through all environments, each after the one before fares well, and into the last one only by hand`, async () => {
+    fleet = await Fleet.make(provider);
+    await serve(provider);
+    const answer = await release('v1');
+    assert.equal(answer.status, 202, answer.text);
+    const toDev = await opened('dev');
+    assert.match(await fleet.file(toDev.head, 'testgroup/dev/testapp.yaml'), /image: ghcr\.io\/acme\/testapp:v1 # /);
+    const dev = await merged(toDev);
+
+    const toQa = await opened('qa');
+    await shown(toQa, 'pending');
+    await fleet.pass(toQa.number);
+    assert.equal((await fleet.pull(toQa.number)).state, 'open', 'it merged before Flux had its say');
+    await fleet.flux(dev, 'dev', 'failure');
+    await shown(toQa, ['failure', 'failed']);
+    await fleet.flux(dev, 'dev');
+    await shown(toQa, succeeded);
+    const qa = await merged(toQa);
+
+    const toProd = await opened('prod');
+    await fleet.flux(qa, 'qa');
+    await shown(toProd, succeeded);
+    assert.equal(await fleet.pass(toProd.number), null, 'the request into prod merged by itself');
+    await fleet.merge(toProd.number);
+    assert.match(await fleet.file('main', 'testgroup/prod/testapp.yaml'), /testapp:v1 # /);
+    await until('all promotions succeeded', async () => (await daemon.promotions()).every((each) => each.phase === 'Succeeded'));
+    assert.equal((await daemon.promotions()).length, 3);
+    assert.ok(!daemon.logs.includes(kToken));
+  });
+
+  test(`${provider}: after a crash the way goes on from what has merged, and the same release again opens nothing`, async () => {
+    fleet = await Fleet.make(provider);
+    await serve(provider);
+    assert.equal((await release('v1')).status, 202);
+    const toDev = await opened('dev');
+    await daemon.kill();
+    await fleet.merge(toDev.number);
+    await daemon.start();
+    const toQa = await opened('qa');
+    const again = await release('v1');
+    assert.equal(again.status, 202);
+    assert.deepEqual((await daemon.promotions()).map((each) => each.environment).sort(), ['dev', 'qa']);
+    assert.equal((await fleet.pulls()).length, 2, `${toQa.number}`);
+  });
+}
+
+test('a new tag takes over the open request; wrong releases say what is wrong', async () => {
+  fleet = await Fleet.make('github', {config: rules({automatic: []})});
+  await serve('github');
+  await release('v1');
+  const {number} = await opened('dev');
+  await release('v2');
+  await until('the request is for v2', async () => /to v2$/.test((await fleet.pull(number)).title));
+  assert.equal((await fleet.pulls()).length, 1);
+  const refused = async (body, status, pattern) => {
+    const answer = await daemon.api('POST', '/releases', {body});
+    assert.equal(answer.status, status, answer.text);
+    assert.match(answer.text, pattern);
+  };
+  await refused({group: 'testgroup', app: 'other', tag: 'v1'}, 404, /no GitOps repository has the application other in group testgroup/);
+  await refused({group: 'testgroup', app: 'testapp', tag: 'a b'}, 400, /no image has the tag/);
+  await refused({group: 'testgroup', app: 'testapp'}, 400, /no image has the tag/);
+  await refused({group: 'testgroup', app: 'testapp', tag: 'v1', when: 'now'}, 400, /'when' is not known; the body must be/);
+  assert.equal((await ask(daemon.address, 'GET', '/api/v1/releases')).status, 405);
+});
+
+test('a broken gitops-promotion.yaml leaves the last good one in force, and a new application is taken', async () => {
+  fleet = await Fleet.make('github');
+  await serve('github');
+  await fleet.commit({'gitops-promotion.yaml': 'environments: []\n'});
+  await until('a problem is told', () => /environments list cannot be empty.*last good version stays in force/.test(daemon.logs));
+  assert.equal((await release('v1')).status, 202);
+  await opened('dev');
+  await fleet.commit({'gitops-promotion.yaml': rules({more: '      second: {}\n'})});
+  await until('the second application', async () => (await daemon.get('/pipelines')).pipelines.some((each) => each.name === 'testgroup.second'));
+});
