@@ -3,6 +3,7 @@
 #include <set>
 
 #include "http/routes.hpp"
+#include "model/release.hpp"
 #include "model/yaml_document.hpp"
 #include "tests/unit/http_fixture.hpp"
 
@@ -115,11 +116,31 @@ std::vector<Asked> good_and_refused() {
     asked.push_back({"POST", any + "/environments/{}/plan", 200, post(one + into + "/plan", wish)});
     asked.push_back({"POST", any + "/environments/{}/plan", 415,
                      post(one + into + "/plan", wish, "Content-Type: text/plain\r\n")});
+    asked.push_back({"POST", "/api/v1/releases", 202,
+                     post("/api/v1/releases", R"({"group":"shop","app":"web","tag":"v1"})")});
+    asked.push_back({"POST", "/api/v1/releases", 404,
+                     post("/api/v1/releases", R"({"group":"shop","app":"api","tag":"v1"})")});
+    asked.push_back({"POST", "/api/v1/releases", 400,
+                     post("/api/v1/releases", R"({"group":"shop","app":"web"})")});
     for (const std::string verb : {"/retry", "/cancel"}) {
         asked.push_back({"POST", "/api/v1/promotions/{}" + verb, 200,
                          post("/api/v1/promotions/p-1" + verb, "")});
     }
     return asked;
+}
+
+// An application that releases are taken of.
+void list_application(FakeCore& core) {
+    auto web = std::make_shared<model::Pipeline>();
+    web->id = {"gitops", "shop.web"};
+    web->app = {std::string(model::kReleaseApiVersion), std::string(model::kReleaseKind), "web"};
+    web->environments.resize(1);
+    web->environments.front().name = model::kReleaseEnvironment;
+    web->environments.front().targets.push_back({"shop", std::nullopt});
+    auto more = std::make_shared<engine::Snapshot>(*core.state);
+    more->pipelines[web->id] = {web, std::make_shared<const model::History>(),
+                                std::make_shared<const model::Observations>()};
+    core.state = more;
 }
 
 // What the core says for a status that depends on it.
@@ -152,6 +173,7 @@ TEST_CASE("http: every status is in the OpenAPI document, and every one of the d
     http::Options options;
     options.hooks.github = options.hooks.azure = folder.write("key", "hook-key-0123456789");
     Running daemon(options);
+    list_application(daemon.core);
     for (const Asked& asked : good_and_refused()) {
         prepare(daemon.core, asked.status);
         const std::string operation = operation_of(asked.method, asked.path);
