@@ -311,6 +311,7 @@ void Daemon::stop() {
 
 Result<void> Daemon::reload(const Config& fresh) {
     if (auto served = server_->reload(); !served) return served;
+    engine_->secrets_may_be_new();
     log::open(fresh.log);
     return {};
 }

@@ -33,6 +33,8 @@ public:
     [[nodiscard]] virtual strategy::Answer plan(const strategy::Description& by,
                                                 const strategy::Request& request,
                                                 const strategy::CallOptions& options) = 0;
+    // True if one of the secrets has another value now; may block on I/O, briefly.
+    [[nodiscard]] virtual bool renewed(const std::vector<strategy::GivenSecret>& given) const = 0;
     [[nodiscard]] virtual std::string lane(const strategy::Description& by,
                                            const strategy::Request& request) = 0;
 };

@@ -242,7 +242,10 @@ void Engine::State::stage_promoted(Turn& turn, model::Promotion promotion,
             }
             promotion.not_before = promotion.updated + backoff(promotion.attempt, answer);
             break;
-        case Outcome::Rejected: promotion.phase = Phase::Failed; break;
+        case Outcome::Rejected:
+            promotion.phase = Phase::Failed;
+            renewals_.rejected(promotion, answer.secrets, clock.steady_now());
+            break;
         case Outcome::Cancelled:
             promotion.phase = Phase::Queued;
             promotion.reason = "the call was cancelled: " + answer.message;

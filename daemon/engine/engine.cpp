@@ -36,6 +36,7 @@ Engine::State::State(Options chosen, journal::Journal& durable, std::shared_ptr<
       metrics(registry),
       status(sink),
       unannounced_(registry, chosen.event_expected),
+      renewals_(chosen.renewed_every),
       random_(chosen.jitter_seed.value_or(std::random_device{}())),
       meters_(registry),
       workers_(chosen.workers) {}
@@ -103,6 +104,7 @@ std::optional<SteadyTime> Engine::State::next_wake() const {
     sooner(checkpoint_);
     sooner(sweep_);
     sooner(unannounced_.next());
+    sooner(renewals_.next());
     if (!calls_cancelled_) sooner(cancel_calls_);
     for (const auto& waiter : waiters_) sooner(waiter.deadline);
     return next;
@@ -261,6 +263,8 @@ void Engine::wake() {
     state_->changed.notify_one();
 }
 
+void Engine::secrets_may_be_new() { (void)state_->post(RenewalSignal{}, false); }
+
 void Engine::set_pipelines(platform::Pipelines pipelines) {
     bool running = false;
     {
@@ -303,12 +307,12 @@ void Engine::approve(const model::PipelineName& pipeline, decision::Approval app
 }
 
 void Engine::retry(const model::PromotionId& id, const std::string& actor, OnPromotion done) {
-    auto refused = state_->post(CommandSignal{Command::Retry, id, actor, done}, true);
+    auto refused = state_->post(CommandSignal{Command::Retry, id, actor, {}, done}, true);
     if (refused) done(*refused);
 }
 
 void Engine::cancel(const model::PromotionId& id, const std::string& actor, OnPromotion done) {
-    auto refused = state_->post(CommandSignal{Command::Cancel, id, actor, done}, true);
+    auto refused = state_->post(CommandSignal{Command::Cancel, id, actor, {}, done}, true);
     if (refused) done(*refused);
 }
 

@@ -72,6 +72,8 @@ struct Options {
     std::uint32_t attempts = 20;                      // then Failed
     std::chrono::milliseconds observe_every{30'000};  // at first; less often as time passes
     std::chrono::milliseconds observe_at_most{600'000};
+    // How often the secrets of what was rejected are read again, to try once more with new ones.
+    std::chrono::milliseconds renewed_every{60'000};
     std::chrono::milliseconds event_expected{
         60'000};  // after a change was seen; else it was missed
     std::chrono::milliseconds retry_after_most{3'600'000};  // a longer Retry-After is cut to this
@@ -111,6 +113,10 @@ public:
 
     // Looks at the clock now; needed only by clocks that do not run with real time.
     void wake();
+
+    // Secrets may have been replaced: what was rejected with an older one is tried again now, not
+    // within Options::renewed_every.
+    void secrets_may_be_new();
 
     // The whole new set of Pipelines, from the platform. In force when this returns; not to be
     // called from a completion.

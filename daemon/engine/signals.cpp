@@ -168,7 +168,10 @@ void Engine::State::handle(Turn& turn, const CommandSignal& signal) {
         if (*unapproved) to = Phase::AwaitingApproval;
     }
     promotion.phase = to;
-    promotion.reason = std::string(retry ? "retried" : "cancelled") + " by " + signal.actor;
+    promotion.reason = signal.reason;
+    if (promotion.reason.empty()) {
+        promotion.reason = std::string(retry ? "retried" : "cancelled") + " by " + signal.actor;
+    }
     if (to == Phase::AwaitingApproval) {
         promotion.reason += "; waits for an approval of " + promotion.revision;
     }

@@ -17,6 +17,7 @@
 #include "engine/carrier.hpp"
 #include "engine/engine.hpp"
 #include "engine/meters.hpp"
+#include "engine/renewals.hpp"
 #include "engine/schedule.hpp"
 #include "engine/unannounced.hpp"
 #include "engine/views.hpp"
@@ -40,6 +41,7 @@ struct CommandSignal {
     Command command;
     model::PromotionId id;
     std::string actor;
+    std::string reason;  // empty: who it was says it all
     Engine::OnPromotion done;
 };
 struct WaitSignal {
@@ -62,8 +64,9 @@ struct OutcomeSignal {
     CallNumber call = 0;
     strategy::Answer answer;
 };
+struct RenewalSignal {};
 using Signal = std::variant<EventSignal, ApprovalSignal, CommandSignal, WaitSignal, PipelinesSignal,
-                            ObservationSignal, LookSignal, OutcomeSignal>;
+                            ObservationSignal, LookSignal, OutcomeSignal, RenewalSignal>;
 
 // A verb that runs.
 struct Call {
@@ -225,6 +228,10 @@ private:
     [[nodiscard]] std::chrono::milliseconds backoff(std::uint32_t attempt,
                                                     const strategy::Answer& answer);
 
+    // renewals.cpp
+    void handle(Turn&, const RenewalSignal&) { renewals_.hurry(); }
+    void look_for_renewals();
+
     // engine.cpp
     [[nodiscard]] bool wait(std::deque<Signal>& taken);
     [[nodiscard]] std::optional<SteadyTime> next_wake() const;
@@ -252,6 +259,7 @@ private:
     std::vector<Returned> unwritten_;  // said by strategies while the journal took no writes
     std::vector<Waiter> waiters_;
     Unannounced unannounced_;
+    Renewals renewals_;
     std::minstd_rand random_;
     Meters meters_;
     std::optional<SteadyTime> retry_commit_;

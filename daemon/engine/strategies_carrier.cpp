@@ -30,6 +30,9 @@ public:
                           const strategy::CallOptions& options) override {
         return strategies_.plan(by, request, options);
     }
+    bool renewed(const std::vector<strategy::GivenSecret>& given) const override {
+        return strategies_.renewed(given);
+    }
     std::string lane(const strategy::Description& by, const strategy::Request& request) override {
         return strategies_.lane(by, request);
     }

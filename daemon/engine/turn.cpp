@@ -44,6 +44,7 @@ void Engine::State::take_turn(std::deque<Signal> signals) {
     if (!waiters_.empty()) answer_waiters(clock.steady_now());
     meters_.look_at(clock.now());
     unannounced_.look_at(clock.steady_now());
+    look_for_renewals();
 }
 
 Result<void> Engine::State::write(const Turn& turn) {

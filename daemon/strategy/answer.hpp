@@ -21,6 +21,7 @@ struct RawAnswer {
     std::string details;
     std::int64_t retry_after_ms = 0;
     std::vector<std::string> breaches;
+    std::vector<GivenSecret> secrets;
 };
 
 // The longest answer that is taken, all parts together, and the longest message.

@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kMaxLogBytes = 8192;
 // How many breaches of one verb are kept; the first ones tell the story.
 constexpr std::size_t kMaxBreaches = 8;
+constexpr std::size_t kMostSecrets = 16;  // remembered of one call
 
 const Host& host_of(const promotiond_host* host) { return *static_cast<const Host*>(host->impl); }
 
@@ -186,10 +187,19 @@ std::string CallState::credential() {
     return credential_;
 }
 
-void CallState::used_secret(std::string_view name) {
+void CallState::gave_secret(std::string_view name, std::string_view key, const Secret& value) {
     const std::scoped_lock lock(mutex_);
+    if (!open_) return;
     credential_ = scope_.pipeline_namespace + "/" + std::string(name);
+    auto& given = answer_.secrets;
+    const auto same = [&](const auto& each) { return each.name == name && each.key == key; };
+    std::erase_if(given, same);
+    if (given.size() == kMostSecrets) given.erase(given.begin());
+    given.push_back(
+        {scope_.pipeline_namespace, std::string(name), std::string(key), hash_of(value)});
 }
+
+std::size_t hash_of(const Secret& secret) { return std::hash<std::string_view>{}(secret.reveal()); }
 
 bool CallState::pause(std::chrono::milliseconds time) {
     const auto token = stop();

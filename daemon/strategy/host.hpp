@@ -73,7 +73,7 @@ public:
     [[nodiscard]] SteadyTime begun();
     // NAMESPACE/SECRET of the last secret that was asked for; empty: none was.
     [[nodiscard]] std::string credential();
-    void used_secret(std::string_view name);
+    void gave_secret(std::string_view name, std::string_view key, const Secret& value);
     // False: the call was cancelled meanwhile.
     [[nodiscard]] bool pause(std::chrono::milliseconds time);
     // False, and recorded as a breach, once the verb has returned.
@@ -97,6 +97,8 @@ private:
     RawAnswer answer_;
     std::filesystem::path scratch_;
 };
+
+[[nodiscard]] std::size_t hash_of(const Secret& secret);
 
 // The table of a host service, or null.
 [[nodiscard]] const void* service_table(const Host& host, std::string_view id);

@@ -46,7 +46,7 @@ std::int32_t fetch_secret(CallState& call, std::string_view name, std::string_vi
     auto found = store(call.pipeline_namespace(), std::string(name), std::string(key));
     if (found) {
         log::redact(found->reveal());
-        call.used_secret(name);
+        call.gave_secret(name, key, *found);
         value = std::move(*found);
         return PROMOTIOND_SECRET_OK;
     }

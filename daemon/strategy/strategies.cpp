@@ -272,6 +272,14 @@ std::vector<net::BudgetState> Strategies::budgets() const {
     return budgets == nullptr ? std::vector<net::BudgetState>() : budgets->states();
 }
 
+bool Strategies::renewed(const std::vector<GivenSecret>& given) const {
+    const auto& store = state_->services->secret;
+    return store && std::any_of(given.begin(), given.end(), [&store](const GivenSecret& each) {
+               const auto now = store(each.ns, each.name, each.key);
+               return now && hash_of(*now) != each.value;
+           });
+}
+
 std::string Strategies::lane(const Description& strategy, const Request& request) {
     return state_->library_of(strategy).lane(request);
 }

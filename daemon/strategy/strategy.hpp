@@ -72,6 +72,14 @@ struct Request {
 enum class Outcome { Done, Pending, Retry, Rejected, Cancelled };
 [[nodiscard]] std::string_view name_of(Outcome outcome);
 
+// A secret that a verb was given, and which value of it.
+struct GivenSecret {
+    std::string ns;
+    std::string name;
+    std::string key;
+    std::size_t value = 0;  // its hash: tells whether it is another one now, and nothing else
+};
+
 struct Answer {
     Outcome outcome = Outcome::Rejected;
     std::string message;  // why it is Retry, Rejected or Cancelled
@@ -82,6 +90,7 @@ struct Answer {
     std::optional<std::chrono::milliseconds> retry_after;
     bool answered = false;    // the verb gave an answer (else summary... details are empty)
     bool misbehaved = false;  // it broke the contract; message says how
+    std::vector<GivenSecret> secrets;
 };
 
 struct CallOptions {
@@ -151,6 +160,9 @@ public:
                               const CallOptions& options);
     // Of the APIs that strategies have asked; empty without HostServices::budgets.
     [[nodiscard]] std::vector<net::BudgetState> budgets() const;
+    // True if one of them has another value now. One that cannot be read has not. May block on I/O,
+    // briefly.
+    [[nodiscard]] bool renewed(const std::vector<GivenSecret>& given) const;
     // What must not run at the same time. The strategy's own word, else
     // "<namespace>/<name>/<environment>/<target>".
     [[nodiscard]] std::string lane(const Description& strategy, const Request& request);

@@ -194,12 +194,14 @@ for (const [name, rule] of Object.entries(kSilent)) {
   });
 }
 
-test('faults: a token replaced in its file is used without a restart', async () => {
+test('faults: a token replaced in its file is used without a restart, also for what the old one failed', async () => {
   await world.forge.do('revoke-token', {token: kSecrets.forge});
   const failed = await world.deliver('1.0.1');
   await world.daemon.inPhase(failed, 'Failed', 60_000);
   await world.forge.do('tokens', {token: 'ghp_the_new_token', login: 'promotiond-bot'});
   await world.daemon.writeSecret('flux-system', 'forge', {token: 'ghp_the_new_token'});
+  process.kill(world.daemon.pid, 'SIGHUP');  // else it looks once a minute
+  await world.daemon.inPhase(failed, 'Pending');
   await world.daemon.inPhase(await world.deliver('1.0.2'), 'Pending');
 });
 

@@ -64,6 +64,7 @@ public:
             answer.external_id = request.revision;
         }
         answer.details = details;
+        answer.secrets = secrets;
         --running_;
         return answer;
     }
@@ -81,6 +82,10 @@ public:
         answer.outcome = Outcome::Done;
         answer.summary = request.previous_revision + " to " + request.revision;
         return answer;
+    }
+    bool renewed(const std::vector<strategy::GivenSecret>& given) const override {
+        ++looked_for_renewals;
+        return !given.empty() && given.front().value != secret_now;
     }
     std::string lane(const strategy::Description&, const strategy::Request& request) override {
         return one_lane ? "one" : request.target;
@@ -109,6 +114,9 @@ public:
     std::optional<milliseconds> retry_after;
     std::atomic<bool> own_pull_requests{false};  // one for each revision
     std::string details;
+    std::vector<strategy::GivenSecret> secrets;
+    std::atomic<std::size_t> secret_now{0};
+    mutable std::atomic<int> looked_for_renewals{0};
     std::atomic<bool> one_lane{true};
     std::atomic<bool> served{true};
     std::atomic<bool> hold{false};

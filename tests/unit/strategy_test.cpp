@@ -240,6 +240,21 @@ TEST_CASE("strategy: a secret comes from the pipeline's namespace only, and is m
     CHECK(promote(*strategies, "other key").outcome == Outcome::Retry);
 }
 
+TEST_CASE(
+    "strategy: an answer knows the secrets that its verb was given, and whether they changed") {
+    Services services;
+    services.secrets["team/forge/token"] = "one value";
+    const auto strategies = load(services);
+    const auto given = promote(*strategies, "secret").secrets;
+    REQUIRE(given.size() == 1);
+    CHECK(given[0].ns + "/" + given[0].name + "/" + given[0].key == "team/forge/token");
+    CHECK_FALSE(strategies->renewed(given));
+    services.secrets["team/forge/token"] = "another value";
+    CHECK(strategies->renewed(given));
+    services.secrets.clear();  // it is being replaced
+    CHECK_FALSE(strategies->renewed(given));
+}
+
 TEST_CASE("strategy: HTTP goes through the daemon's client, bounded by the call") {
     Services services;
     promotiond::Metrics metrics;
