@@ -39,7 +39,7 @@ function(promotiond_test name)
         add_dependencies(thread_tests test_${name})
     endif()
     if(NOT TEST_TIMEOUT)
-        set(TEST_TIMEOUT 120)
+        set(TEST_TIMEOUT 300)
     endif()
     set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}"
                          ENVIRONMENT "${TEST_ENVIRONMENT}")

@@ -7,12 +7,12 @@ import path from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {exchange} from '../simulators/forge/client.mjs';
 
-const kStartMs = 30_000;
-const kStopMs = 30_000;
+const kStartMs = 60_000;
+const kStopMs = 60_000;
 
 // Resolves with the first value of `look` that is not undefined, null or false; asks again every 20 ms until the deadline, and
 // no more after an error whose `final` is true.
-export async function until(what, look, timeoutMs = 30_000) {
+export async function until(what, look, timeoutMs = 60_000) {
   const deadline = Date.now() + timeoutMs;
   let last;
   for (;;) {
