@@ -1,7 +1,8 @@
 // The engine's inside: its inbox, its thread, and what that thread alone knows. Included by this
 // folder only. signals.cpp stages what came in, dispatcher.cpp what is due and what came of it,
 // overtaking.cpp what that means for older promotions, takeover.cpp what another leader told of its
-// own; turn.cpp commits and answers, engine.cpp waits and is the way in.
+// own, remembered.cpp what needs the journal's memory, renewals.cpp what a new secret lets go on;
+// turn.cpp commits and answers, loop.cpp waits, engine.cpp is the way in.
 #pragma once
 
 #include <condition_variable>
@@ -113,6 +114,8 @@ struct Turn {
     std::vector<Again> again;
     std::vector<model::PromotionId> overtaken;  // while they run
 };
+
+[[nodiscard]] Error stopping_error();
 
 class Engine::State {
 public:
@@ -232,7 +235,7 @@ private:
     void handle(Turn&, const RenewalSignal&) { renewals_.hurry(); }
     void look_for_renewals();
 
-    // engine.cpp
+    // loop.cpp
     [[nodiscard]] bool wait(std::deque<Signal>& taken);
     [[nodiscard]] std::optional<SteadyTime> next_wake() const;
     [[nodiscard]] bool drained();
