@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 #include <thread>
+#include <utility>
 
 #include "gitops/rules_pipelines.hpp"
 
@@ -18,6 +19,8 @@ namespace fs = std::filesystem;
 using platform::Pipelines;
 
 constexpr std::size_t kLongestName = 200;
+// How long a start waits for a forge; less than anybody waits for a start.
+constexpr std::chrono::seconds kPatience{5};
 
 // A file's name for a repository.
 std::string name_for(const Repository& repository) {
@@ -39,13 +42,21 @@ public:
     Result<void> start(std::function<void(Pipelines)> changed) override {
         std::error_code failed;
         fs::create_directories(options_.remembered, failed);
-        for (auto& each : known_) recall(each);
-        (void)look(std::stop_token());
-        changed(all());
-        thread_ = std::jthread([this, changed = std::move(changed)](const std::stop_token& stop) {
+        bool all_known = true;
+        for (auto& each : known_) all_known = recall(each) && all_known;
+        thread_ = std::jthread([this, changed](const std::stop_token& stop) {
             pthread_setname_np(pthread_self(), "gitops-rules");
             run(stop, changed);
         });
+        std::unique_lock lock(mutex_);
+        if (!all_known) moved_.wait_for(lock, kPatience, [this] { return looked_; });
+        told_ = version_;
+        const Pipelines now = all();
+        lock.unlock();
+        changed(now);
+        lock.lock();
+        started_ = true;
+        moved_.notify_all();
         return {};
     }
 
@@ -57,30 +68,35 @@ private:
         std::string complaint;            // why there is no newer one; empty = there is none
     };
 
+    // Tells what start() has not told.
     void run(const std::stop_token& stop, const std::function<void(Pipelines)>& changed) {
-        std::unique_lock lock(mutex_);
         while (!stop.stop_requested()) {
-            sleep_.wait_for(lock, stop, options_.every, [] { return false; });
-            if (stop.stop_requested()) return;
-            if (look(stop)) changed(all());
+            for (auto& each : known_) look(each, stop);
+            std::unique_lock lock(mutex_);
+            looked_ = true;
+            moved_.notify_all();
+            if (!moved_.wait(lock, stop, [this] { return started_; })) return;
+            if (std::exchange(told_, version_) != version_) {
+                const Pipelines now = all();
+                lock.unlock();
+                changed(now);
+                lock.lock();
+            }
+            moved_.wait_for(lock, stop, options_.every, [] { return false; });
         }
     }
 
-    // True if something is different.
-    bool look(const std::stop_token& stop) {
-        bool different = false;
-        for (auto& each : known_) {
-            auto text = options_.read(each.repository, stop);
-            if (stop.stop_requested()) return false;
-            const std::string before = each.complaint;
-            bool taken = false;
-            if (!text) each.complaint = text.error().message;
-            else if (each.text && *each.text == *text) each.complaint.clear();
-            else taken = take(each, *std::move(text));
-            if (taken) remember(each);
-            different = different || taken || each.complaint != before;
-        }
-        return different;
+    void look(Known& known, const std::stop_token& stop) {
+        auto text = options_.read(known.repository, stop);
+        if (stop.stop_requested()) return;
+        const std::lock_guard lock(mutex_);
+        const std::string before = known.complaint;
+        bool taken = false;
+        if (!text) known.complaint = text.error().message;
+        else if (known.text && *known.text == *text) known.complaint.clear();
+        else taken = take(known, *std::move(text));
+        if (taken) remember(known);
+        if (taken || known.complaint != before) ++version_;
     }
 
     static bool take(Known& known, std::string text) {
@@ -111,13 +127,14 @@ private:
         return whole;
     }
 
-    void recall(Known& known) const {
+    bool recall(Known& known) const {
         std::ifstream in(options_.remembered / name_for(known.repository), std::ios::binary);
-        if (!in) return;
+        if (!in) return false;
         std::ostringstream text;
         text << in.rdbuf();
-        (void)take(known, std::move(text).str());
+        const bool taken = take(known, std::move(text).str());
         known.complaint.clear();
+        return taken;
     }
 
     // Lost, it costs nothing but a start without the forge.
@@ -131,12 +148,15 @@ private:
         if (out) fs::rename(scratch, file, ignored);
     }
 
-    // Invariant: after start() all but the thread itself is its own.
-    RepositoryOptions options_;
-    std::vector<Known> known_;
+    const RepositoryOptions options_;
     std::mutex mutex_;
-    std::condition_variable_any sleep_;
-    std::jthread thread_;  // last: ends before what it uses
+    std::condition_variable_any moved_;
+    std::vector<Known> known_;  // its texts, Pipelines and complaints under the mutex
+    std::uint64_t version_ = 0;
+    std::uint64_t told_ = 0;
+    bool looked_ = false;   // at all of them, once
+    bool started_ = false;  // start() has told the first version
+    std::jthread thread_;   // last: ends before what it uses
 };
 
 class Joined final : public platform::PipelineSource {

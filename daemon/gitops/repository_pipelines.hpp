@@ -25,7 +25,7 @@ struct RepositoryOptions {
 };
 
 // A file that cannot be fetched or read is a problem; its last good version stays in force. start()
-// looks once before it returns.
+// tells what is remembered; where that is not all, it waits for a first look, but not for long.
 [[nodiscard]] std::unique_ptr<platform::PipelineSource> repository_pipelines(
     RepositoryOptions options);
 

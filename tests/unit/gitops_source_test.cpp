@@ -5,6 +5,7 @@
 #include <deque>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <mutex>
 
 #include "catch.hpp"
@@ -158,9 +159,32 @@ TEST_CASE(
     Told told;
     auto source = repository_pipelines(options(directory, answer));
     REQUIRE(source->start(told.take()));
+    const auto remembered = told.next();
+    CHECK(remembered.all.size() == 1);
+    CHECK(remembered.problems.empty());
     const auto again = told.next();
     CHECK(again.all.size() == 1);
     CHECK(again.problems.size() == 1);
+}
+
+TEST_CASE("gitops: a forge that does not answer holds no start up") {
+    const Directory directory;
+    {
+        Told told;
+        auto source =
+            repository_pipelines(options(directory, [] { return Result<std::string>(kRules); }));
+        REQUIRE(source->start(told.take()));
+    }
+    std::promise<void> answered;
+    const auto silent = [answer = answered.get_future().share()] {
+        answer.wait();
+        return Result<std::string>(kRules);
+    };
+    Told told;
+    auto source = repository_pipelines(options(directory, silent));
+    REQUIRE(source->start(told.take()));
+    CHECK(told.next().all.size() == 1);
+    answered.set_value();
 }
 
 TEST_CASE("gitops: sources are told of as one, and not before all have started") {
