@@ -1,8 +1,13 @@
 #include "strategy/loader.hpp"
 
 #include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
+#include <optional>
 #include <sstream>
 
 #define BOOST_DLL_USE_STD_FS
@@ -29,6 +34,53 @@ std::string with_path(std::string text, const std::string& from, const std::stri
         text.replace(at, from.size(), to);
     }
     return text;
+}
+
+// What an ELF file runs on (elf(5)).
+struct Machine {
+    unsigned char word = ELFCLASSNONE;
+    unsigned char order = ELFDATANONE;
+    Elf64_Half code = EM_NONE;
+
+    bool operator==(const Machine&) const = default;
+};
+
+// Nothing for a file that is no ELF file.
+std::optional<Machine> machine_of(int fd) {
+    Elf64_Ehdr header{};  // up to the code of the machine it is the same for every class
+    if (::pread(fd, &header, sizeof header, 0) < static_cast<ssize_t>(sizeof(Elf32_Ehdr)))
+        return {};
+    if (std::memcmp(&header.e_ident, ELFMAG, SELFMAG) != 0) return {};
+    return Machine{header.e_ident[EI_CLASS], header.e_ident[EI_DATA], header.e_machine};
+}
+
+std::optional<Machine> machine_of_this_program() {
+    const int fd = ::open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return {};
+    const auto machine = machine_of(fd);
+    ::close(fd);
+    return machine;
+}
+
+std::string name_of(const Machine& machine) {
+    const std::string word = machine.word == ELFCLASS32 ? ", 32 bit" : "";
+    switch (machine.code) {
+        case EM_X86_64: return "x86-64" + word;
+        case EM_AARCH64: return "arm64" + word;
+        case EM_386: return "x86" + word;
+        case EM_ARM: return "arm" + word;
+        default: return "ELF machine " + std::to_string(machine.code) + word;
+    }
+}
+
+// The dynamic linker passes over a library of another machine, and says that there is no such file.
+Result<void> check_machine(const VettedFile& file) {
+    static const auto ours = machine_of_this_program();
+    const auto its = machine_of(file.fd);
+    if (!ours || !its || *its == *ours) return {};
+    return broken(file.path.string() + ": is built for " + name_of(*its) +
+                  ", this promotiond for " + name_of(*ours) +
+                  "; install the package for this architecture, or rebuild it");
 }
 
 Result<std::string> take(promotiond_view view, std::string_view what, std::size_t limit) {
@@ -82,6 +134,7 @@ Result<void> check_names(const Description& found) {
 }  // namespace
 
 Result<const promotiond_plugin*> open_library(const VettedFile& file) {
+    if (const auto right = check_machine(file); !right) return right.error();
     namespace dll = boost::dll;
     const auto opened = "/proc/self/fd/" + std::to_string(file.fd);
     // Boost has no name for "never unload" but hands unknown bits to dlopen.

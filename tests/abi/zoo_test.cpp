@@ -1,7 +1,10 @@
 // The zoo, loaded by the real loader: whatever a plugin does wrong, the daemon says so and lives.
+#include <elf.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <fstream>
 #include <future>
 
 #include "catch.hpp"
@@ -79,6 +82,21 @@ TEST_CASE("zoo: bytes that are no library are refused under their own name") {
     const auto message = cage.refusal();
     CHECK_THAT(message, Catch::Contains("garbage.so"));
     CHECK_THAT(message, !Catch::Contains("/proc/self"));
+}
+
+TEST_CASE("zoo: a library for another machine is refused with both machines and the remedy") {
+    const auto [at, byte, machine] = GENERATE(table<std::streamoff, char, std::string>({
+        {EI_CLASS, ELFCLASS32, "32 bit"},
+        {offsetof(Elf64_Ehdr, e_machine), EM_S390, "ELF machine 22"},
+    }));
+    Cage cage({"short_answer"});
+    std::fstream library(cage.directory.path() / "short_answer.so",
+                         std::ios::in | std::ios::out | std::ios::binary);
+    library.seekp(at).put(byte).flush();
+    const auto message = cage.refusal();
+    CHECK_THAT(message, Catch::Contains("short_answer.so: is built for "));
+    CHECK_THAT(message, Catch::Contains(machine + ", this promotiond for "));
+    CHECK_THAT(message, Catch::Contains("install the package for this architecture"));
 }
 
 TEST_CASE("zoo: an exception from any verb is contained") {
