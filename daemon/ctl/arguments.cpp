@@ -4,6 +4,8 @@
 #include <array>
 #include <numeric>
 
+#include "ctl/gitops/options.hpp"
+
 namespace promotiond::ctl {
 namespace {
 
@@ -86,14 +88,22 @@ std::string long_form(const std::string& word) {
     return word;
 }
 
+const Command* find_command(std::string_view name) {
+    const auto* found = std::find_if(kCommands.begin(), kCommands.end(),
+                                     [&](const Command& each) { return each.name == name; });
+    return found == kCommands.end() ? nullptr : found;
+}
+
+Error unknown_command(const std::string& name) {
+    if (gitops::is_command(name))
+        return usage(name + " comes first: promotionctl " + name + " ...");
+    return usage("there is no command \"" + name + "\"" + hint(name, commands(), ""));
+}
+
 Result<void> check_command(const Arguments& arguments) {
     if (arguments.command.empty()) return {};
-    const auto* command =
-        std::find_if(kCommands.begin(), kCommands.end(),
-                     [&](const Command& each) { return each.name == arguments.command; });
-    if (command == kCommands.end())
-        return usage("there is no command \"" + arguments.command + "\"" +
-                     hint(arguments.command, commands(), ""));
+    const auto* command = find_command(arguments.command);
+    if (command == nullptr) return unknown_command(arguments.command);
     for (const auto& [name, value] : arguments.options) {
         const auto* option = find_option(name);
         if (option != nullptr && !takes(option->commands, arguments.command))
@@ -117,6 +127,7 @@ const std::vector<std::string_view>& commands() {
     static const std::vector<std::string_view> names = [] {
         std::vector<std::string_view> all;
         for (const auto& command : kCommands) all.push_back(command.name);
+        all.insert(all.end(), gitops::commands().begin(), gitops::commands().end());
         return all;
     }();
     return names;
@@ -181,7 +192,9 @@ Result<Arguments> parse_arguments(const std::vector<std::string>& words) {
         const auto equals = word.find('=');
         const auto name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
         const auto* option = find_option(name);
-        if (option == nullptr) return unknown_option(name);
+        const bool lost = !arguments.command.empty() && find_command(arguments.command) == nullptr;
+        if (option == nullptr)
+            return lost ? unknown_command(arguments.command) : unknown_option(name);
         if (arguments.has(name)) return usage("--" + name + " is given twice");
         std::string value = "true";
         if (option->takes_value) {

@@ -36,6 +36,7 @@ struct PipelineOperand {
 [[nodiscard]] std::string closest(std::string_view word,
                                   const std::vector<std::string_view>& candidates);
 
+// Also those of gitops.
 [[nodiscard]] const std::vector<std::string_view>& commands();
 
 }  // namespace promotiond::ctl

@@ -61,6 +61,12 @@ bool has_nothing_to_wait_for(const Error& error) {
            says(error, "protected branch rules not configured");
 }
 
+// Somebody pushed meanwhile, to either branch: what is there now is another try's.
+Error transient_if_moved(Error error) {
+    if (says(error, "branch was modified")) error.kind = ErrorKind::Transient;
+    return error;
+}
+
 Error not_allowed_here(const std::string& doing) {
     return {ErrorKind::Invalid,
             doing +
@@ -203,9 +209,7 @@ Result<void> GitHub::merge_now(const PullRequest& existing, const std::string& m
     forge::charge(request, at_least(forge::Urgency::Merge));
     const auto merged = exchange(call_, access_, std::move(request), doing);
     if (merged) return {};
-    Error error = merged.error();
-    if (says(error, "base branch was modified")) error.kind = ErrorKind::Transient;
-    return error;
+    return transient_if_moved(merged.error());
 }
 
 // What is clean is merged at once; auto-merge can be scheduled only while something is in the way,
@@ -245,7 +249,7 @@ Result<void> GitHub::merge_when_allowed(const PullRequest& existing,
     if (without_rules && options.needs_rules) return Error(scheduled.error());
     if (has_nothing_to_wait_for(scheduled.error())) return merge_now(existing, method, doing);
     if (says(scheduled.error(), "auto merge is not allowed")) return not_allowed_here(doing);
-    return Error(scheduled.error());
+    return transient_if_moved(scheduled.error());
 }
 
 // Only what this credential has set: what a person has set is that person's decision.

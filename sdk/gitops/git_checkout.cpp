@@ -86,7 +86,7 @@ Result<Checkout> read_checkout(const std::string& directory) {
     if (git_call(origin, git_remote_lookup, repository.get(), "origin") == 0)
         url = git_remote_url(origin.get());
     if (url == nullptr || *url == '\0')
-        return wrong(directory, "has no remote origin with an address");
+        return wrong(directory, "has no remote origin with an address (remoteURL empty)");
     checkout.origin = without_user(url);
     if (auto taken = take_head(repository.get(), checkout, directory); !taken)
         return std::move(taken).error();

@@ -172,10 +172,29 @@ export class Fleet {
     return exchange(`${forge.url}/acme/My%20Team/_apis/git/repositories/fleet/pullRequests/${number}?api-version=7.1`, {ca: forge.ca, headers: {authorization, 'user-agent': 'test'}});
   }
 
+  // A person writes the description anew.
+  describe(number, body) {
+    return forge.do('edit-pull', {repository: this.repository, number, body});
+  }
+
   // A person merges.
   merge(number) {
     return forge.do('merge', {repository: this.repository, number}).then(({sha}) => sha);
   }
+}
+
+// What a command came to: exit code 0, and on standard output what the pattern says; or 1 and the reason on standard error.
+export function works(done, pattern) {
+  assert.equal(done.code, 0, `${done.out}${done.err}`);
+  if (pattern) assert.match(done.out, pattern);
+  return done;
+}
+
+export function fails(done, pattern) {
+  assert.equal(done.code, 1, `${done.out}${done.err}`);
+  assert.match(done.err, /^Application failed with error: /m);
+  assert.match(done.err, pattern);
+  return done;
 }
 
 export const numberIn = ({out}) => Number(/with pull request (\d+) on commit [0-9a-f]{40}/.exec(out)?.[1]);

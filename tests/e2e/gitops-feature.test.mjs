@@ -1,7 +1,7 @@
 // promotionctl feature and feature-stale against both forges.
 import assert from 'node:assert/strict';
 import {afterEach, test} from 'node:test';
-import {Fleet, numberIn, rules} from './fleet.mjs';
+import {Fleet, numberIn, rules, works} from './fleet.mjs';
 
 let fleet;
 afterEach(async () => {
@@ -10,11 +10,6 @@ afterEach(async () => {
 });
 
 const flags = (feature, tag = 'v1', app = 'testapp') => ['--group', 'testgroup', '--app', app, '--tag', tag, '--feature', feature];
-const works = (done, pattern) => {
-  assert.equal(done.code, 0, done.err);
-  if (pattern) assert.match(done.out, pattern);
-  return done;
-};
 
 for (const provider of ['github', 'azdo']) {
   test(`${provider}: a feature is a copy beside the application, and goes again when it is stale`, async () => {

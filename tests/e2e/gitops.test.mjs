@@ -4,25 +4,13 @@ import {readFile, writeFile} from 'node:fs/promises';
 import path from 'node:path';
 import {afterEach, test} from 'node:test';
 import {fileURLToPath} from 'node:url';
-import {Fleet, kToken, numberIn, rules, run} from './fleet.mjs';
+import {Fleet, fails, kToken, numberIn, rules, run, works} from './fleet.mjs';
 
 let fleet;
 afterEach(async () => {
   await fleet?.end();
   fleet = undefined;
 });
-
-const works = (done, pattern) => {
-  assert.equal(done.code, 0, done.err);
-  if (pattern) assert.match(done.out, pattern);
-  return done;
-};
-const fails = (done, pattern) => {
-  assert.equal(done.code, 1, `${done.out}${done.err}`);
-  assert.match(done.err, /^Application failed with error: /m);
-  assert.match(done.err, pattern);
-  return done;
-};
 
 for (const provider of ['github', 'azdo']) {
   const on = (title, options, work) => test(`${provider}: ${title}`, async () => {
@@ -164,7 +152,7 @@ for (const provider of ['github', 'azdo']) {
     works(await fleet.new(directory, 'v1'));
     const {number, head} = (await fleet.pulls())[0];
     await fleet.forge.do('open-pull', {repository: fleet.repository, head, base: 'release'});
-    for (let i = 0; i < 150; ++i) await fleet.forge.do('open-pull', {repository: fleet.repository, head: 'release', base: 'main', title: `${i}`});
+    await fleet.forge.do('open-pull', {repository: fleet.repository, head: 'release', base: 'main', count: 150});
     assert.equal(numberIn(works(await fleet.new(directory, 'v2'))), number);
     works(await fleet.ctl(await fleet.checkout('--branch', head), 'status'), /first environment so status check is skipped/);
   });

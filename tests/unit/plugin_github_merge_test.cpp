@@ -250,13 +250,20 @@ TEST_CASE("github: where a merge queue is in force it is queued, never merged pa
     CHECK(queued.asked().size() == 1);
 }
 
-TEST_CASE("github: a base that moves under the merge is a passing fault") {
-    Automatic merge;
-    merge.desk.host.answer_http(Told{.state = "CLEAN"}.answer());
-    merge.desk.host.answer_http(
-        {.code = 405,
-         .body = R"({"message":"Base branch was modified. Review and try the merge again."})"});
-    const auto result = merge.apply();
+TEST_CASE("github: a branch that moves under the merge is a passing fault") {
+    for (const std::string which : {"Base", "Head"}) {
+        const std::string words = which + " branch was modified. Review and try the merge again.";
+        Automatic merge;
+        merge.desk.host.answer_http(Told{.state = "CLEAN"}.answer());
+        merge.desk.host.answer_http({.code = 405, .body = R"({"message":")" + words + "\"}"});
+        const auto merged = merge.apply();
+        REQUIRE_FALSE(merged);
+        CHECK(merged.error().kind == ErrorKind::Transient);
+    }
+    Automatic scheduled;
+    scheduled.desk.host.answer_http(Told{}.answer());
+    scheduled.desk.host.answer_http(refused("Head branch was modified. Review and try it again."));
+    const auto result = scheduled.apply();
     REQUIRE_FALSE(result);
     CHECK(result.error().kind == ErrorKind::Transient);
 }

@@ -165,6 +165,7 @@ private:
 }  // namespace
 
 Result<std::string> feature(const Work& work) {
+    if (auto given = check_names(work.options); !given) return std::move(given).error();
     PromotionState state;
     state.group = work.options.group;
     state.app = work.options.app;

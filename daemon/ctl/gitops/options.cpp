@@ -9,9 +9,6 @@
 namespace promotiond::ctl::gitops {
 namespace {
 
-constexpr std::array<std::string_view, 5> kCommands{"new", "promote", "status", "feature",
-                                                    "feature-stale"};
-
 constexpr std::array<std::pair<std::string_view, std::string Options::*>, 9> kTexts{
     {{"provider", &Options::provider},
      {"sourcedir", &Options::directory},
@@ -90,8 +87,21 @@ constexpr std::string_view kOwnFlags =
 
 }  // namespace
 
+const std::vector<std::string_view>& commands() {
+    static const std::vector<std::string_view> names{"new", "promote", "status", "feature",
+                                                     "feature-stale"};
+    return names;
+}
+
 bool is_command(std::string_view word) {
-    return std::find(kCommands.begin(), kCommands.end(), word) != kCommands.end();
+    return std::find(commands().begin(), commands().end(), word) != commands().end();
+}
+
+Result<void> check_names(const Options& options) {
+    if (options.group.empty())
+        return Error{ErrorKind::Invalid, "group name is empty; give --group"};
+    if (options.app.empty()) return Error{ErrorKind::Invalid, "app name is empty; give --app"};
+    return {};
 }
 
 Result<ParsedOptions> parse_options(const std::vector<std::string>& words) {

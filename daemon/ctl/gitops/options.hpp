@@ -35,6 +35,10 @@ struct ParsedOptions {
 // `words` follow the command. Invalid: a flag without its value, or with one that it cannot have.
 [[nodiscard]] Result<ParsedOptions> parse_options(const std::vector<std::string>& words);
 
+// Of what new and feature are about. Invalid: the flag that is missing.
+[[nodiscard]] Result<void> check_names(const Options& options);
+
+[[nodiscard]] const std::vector<std::string_view>& commands();
 [[nodiscard]] bool is_command(std::string_view word);
 [[nodiscard]] std::string help_text(std::string_view command);
 

@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <ctime>
 #include <ostream>
-#include <thread>
 
+#include "ctl/gitops/patience.hpp"
 #include "ctl/table.hpp"
 
 namespace promotiond::ctl::gitops {
 namespace {
 
 using sdk::gitops::PullRequest;
-
-constexpr int kTries = 5;
-constexpr std::chrono::milliseconds kFirstNap{100};
 
 sdk::gitops::CommitText commit_text(const Proposal& proposal, const sdk::Call& call) {
     return {.message = proposal.text.title,
@@ -106,19 +103,16 @@ Result<void> set_auto_merge(const Repository& repository, const Proposal& propos
         if (proposal.merges_itself) progress.say("Auto-merge activated for PR #" + number);
         return {};
     }
-    if (proposal.merges_itself)
-        return Error{ErrorKind::Invalid,
-                     "could not set auto-merge on PR #" + number +
-                         " (check auto-merge setting and required checks): " + why};
-    return Error{ErrorKind::Invalid,
-                 "could not switch auto-merge off on PR #" + number + ": " + why};
+    // An error may pass; warnings do not.
+    Error error = warnings ? Error{ErrorKind::Invalid, ""} : Error(warnings.error());
+    error.message = proposal.merges_itself
+                        ? "could not set auto-merge on PR #" + number +
+                              " (check auto-merge setting and required checks): " + why
+                        : "could not switch auto-merge off on PR #" + number + ": " + why;
+    return error;
 }
 
 }  // namespace
-
-void nap(const sdk::Call& call, std::chrono::milliseconds length) {
-    std::this_thread::sleep_for(std::clamp(length, std::chrono::milliseconds{0}, call.remaining()));
-}
 
 void Progress::say(const std::string& line) const {
     const std::time_t now = std::time(nullptr);
@@ -133,27 +127,22 @@ Result<std::optional<std::string>> propose(const Repository& repository, const P
                                            const Progress& progress) {
     if (auto good = sdk::gitops::check_branch_name(proposal.branch); !good)
         return context(std::move(good).error(), proposal.branch.substr(0, 80));
-    auto pause = kFirstNap;
-    for (int attempt = 1;; ++attempt) {
+    Patience patience(repository.call, progress);
+    while (true) {
         const auto pushed = push(repository, proposal, progress);
         if (pushed && !*pushed) return std::optional<std::string>();
         // The branch was moved or deleted meanwhile, or the forge has not seen the push yet.
         auto request =
             pushed ? open(repository, proposal, progress) : Result<PullRequest>(pushed.error());
-        if (!request) {
-            const bool again = request.error().kind == ErrorKind::Conflict && attempt < kTries;
-            if (!again && !pushed) return std::move(request).error();
-            if (!again) return context(std::move(request).error(), "could not create a PR");
-            progress.say(request.error().message + "; trying again");
-            nap(repository.call, pause);
-            pause *= 2;
-            continue;
-        }
-        request->head_sha = **pushed;
-        if (auto set = set_auto_merge(repository, proposal, *request, progress); !set)
-            return context(std::move(set).error(), "could not create a PR");
-        return std::optional("created branch " + proposal.branch + " with pull request " +
-                             std::to_string(request->number) + " on commit " + **pushed);
+        if (request) request->head_sha = **pushed;
+        auto set = request ? set_auto_merge(repository, proposal, *request, progress)
+                           : Result<void>(request.error());
+        if (set)
+            return std::optional("created branch " + proposal.branch + " with pull request " +
+                                 std::to_string(request->number) + " on commit " + **pushed);
+        if (patience.wait_after(set.error())) continue;
+        return pushed ? context(std::move(set).error(), "could not create a PR")
+                      : std::move(set).error();
     }
 }
 

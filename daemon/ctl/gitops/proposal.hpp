@@ -24,13 +24,11 @@ struct Proposal {
 };
 
 // The success message; none = there was nothing to change.
-// Conflict: somebody else changes the branch all the time. Invalid: "could not set auto-merge on PR
-// #<n> ...", after which the request stays open; and what git and the forge say.
+// What passes is tried again (see Patience). Conflict: somebody else changes the branch all the
+// time. Invalid: "could not set auto-merge on PR #<n> ...", after which the request stays open; and
+// what git and the forge say.
 [[nodiscard]] Result<std::optional<std::string>> propose(const Repository& repository,
                                                          const Proposal& proposal,
                                                          const Progress& progress);
-
-// Waits as long as the call lasts, for what a forge takes a moment to know.
-void nap(const sdk::Call& call, std::chrono::milliseconds length);
 
 }  // namespace promotiond::ctl::gitops

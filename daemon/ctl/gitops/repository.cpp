@@ -63,7 +63,9 @@ Result<Opened> open_github(sdk::Call& call, const Options& options, const Variab
 Result<Opened> open_azure(sdk::Call& call, const Options& options, const Checkout& checkout,
                           const Keys& keys) {
     auto site = azdo::site_of(checkout.origin, options.api_url);
-    if (!site) return std::move(site).error();
+    if (!site)
+        return context(std::move(site).error(),
+                       "remote " + checkout.origin + " (--provider github is for GitHub)");
     Opened opened;
     opened.git_url = site->ssh ? site->web : site->git_url;
     azdo::Access access;
@@ -118,7 +120,6 @@ Result<Repository> open_repository(sdk::Call& call, const Options& options,
                                              "; --provider takes azdo or github"};
     auto checkout = sdk::gitops::read_checkout(options.directory);
     if (!checkout) return std::move(checkout).error();
-    if (checkout->origin.empty()) return Error{ErrorKind::Invalid, "remoteURL empty"};
     Keys keys;
     auto token = token_of(options);
     if (!token) return std::move(token).error();

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "ctl/gitops/commands.hpp"
+#include "ctl/gitops/patience.hpp"
 
 namespace promotiond::ctl::gitops {
 namespace {
@@ -98,18 +99,22 @@ struct Watch {
 Result<std::string> status(const Work& work) {
     const auto branch = current_branch(work);
     if (!branch) return Error(branch.error());
-    if (!branch->starts_with("promote/") && !branch->starts_with("feature/"))
-        return std::string("Promotion was manual, skipping check");
+    const std::string manual = "Promotion was manual, skipping check";
+    // People call branches of their own so, too; those have no state in their requests.
+    const bool may_be_a_persons = branch->starts_with("feature/");
+    if (!branch->starts_with("promote/") && !may_be_a_persons) return manual;
     const auto failed = [](const std::string& why) {
         return Error{ErrorKind::Invalid, "failed getting pr for current branch: " + why};
     };
     const auto found = work.repository.forge->find_open(*branch, work.repository.base);
     if (!found) return failed(found.error().message);
-    if (!*found || (*found)->base_branch != work.repository.base)
-        return failed("no PR found for branches " + *branch + " -> " + work.repository.base);
+    const bool none = !*found || (*found)->base_branch != work.repository.base;
+    if (none && may_be_a_persons) return manual;
+    if (none) return failed("no PR found for branches " + *branch + " -> " + work.repository.base);
     const auto read = sdk::gitops::state_in((*found)->body);
     const std::string request = "pull request #" + std::to_string((*found)->number);
     if (!read) return failed(request + ": " + read.error().message);
+    if (!*read && may_be_a_persons) return manual;
     if (!*read)
         return failed(request +
                       " has no state in its description, which was changed by hand: run new or "

@@ -67,7 +67,8 @@ export const actions = {
     }
   }),
   status: ({forge}, body) => inRepository(forge, body, async (repository) => {
-    repository.addStatus({login: 'ci', state: 'success', ...body, sha: await asSha(repository, body)});
+    const sha = await asSha(repository, body);
+    for (const context of body.contexts ?? [body.context]) repository.addStatus({login: 'ci', state: 'success', ...body, context, sha});
     await repository.autoMerge();
   }),
   'check-run': ({forge}, body) => inRepository(forge, body, async (repository) => {
@@ -91,14 +92,19 @@ export const actions = {
     if (!sha) throw new Error(`pull request ${body.number} does not merge cleanly`);
     return {sha};
   }),
+  // A person writes title and description anew.
+  'edit-pull': ({forge}, body) => inRepository(forge, body, (repository) => {
+    const pull = pullOf(repository, body.number);
+    Object.assign(pull, {title: body.title ?? pull.title, body: body.body ?? pull.body});
+  }),
   close: ({forge}, body) => inRepository(forge, body, (repository) => repository.close(pullOf(repository, body.number), body.login ?? 'maintainer')),
   'open-pull': ({forge}, body) => inRepository(forge, body, async (repository) => {
     const heads = await git.branches(repository.directory);
-    const pull = repository.addPull({
+    const made = Array.from({length: body.count ?? 1}, () => repository.addPull({
       title: 'By hand', body: '', base: repository.defaultBranch, draft: false, login: 'maintainer', maintainerCanModify: false, ...body,
       headSha: heads.get(body.head), baseSha: heads.get(body.base ?? repository.defaultBranch),
-    });
-    return {number: pull.number};
+    }));
+    return {number: made.at(-1).number};
   }),
   // {forge: github | azure, url, secret}: webhooks of all its repositories go there from now on.
   hooks: async ({hooks}, body) => hooks.subscribe(body),
