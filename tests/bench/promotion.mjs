@@ -1,78 +1,22 @@
 // One promotion in a large monorepo, from the event's POST to the open pull request, beside git's own ways to the same branch
 // from the same server, taken in turns; then many Pipelines of that repository at once.
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ask, eventHeaders, helmReleaseEvent } from '../e2e/daemon.mjs';
-import { ForgeClient } from '../simulators/forge/client.mjs';
 import { Daemon, pipeline } from './daemon.mjs';
 import { monorepo, pathOf } from './monorepo.mjs';
+import { Git, kRepository, kToken, median, ms, say, startForge, timed } from './repository.mjs';
 
 const kKey = 'bench-hmac-key';
-const kToken = 'ghp_benchBenchBenchBenchBenchBenchBench0';
-const kRepository = 'acme/fleet';
 const kAtOnce = 57;
 const kVersion = '9.0.0';
-
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const ms = (value) => `${value.toFixed(0)} ms`;
-
-async function timed(work) {
-  const began = process.hrtime.bigint();
-  await work();
-  return Number(process.hrtime.bigint() - began) / 1e6;
-}
-
-// git as a person or a script would use it, trusting the forge's certificate and nobody's configuration.
-class Git {
-  constructor(forge, directory) {
-    this.directory_ = directory;
-    this.url_ = `https://x-access-token:${kToken}@localhost:${forge.port}/${kRepository}.git`;
-    this.environment_ = {
-      PATH: process.env.PATH, HOME: directory, GIT_CONFIG_NOSYSTEM: '1', GIT_SSL_CAINFO: forge.caFile, GIT_TERMINAL_PROMPT: '0',
-      GIT_AUTHOR_NAME: 'b', GIT_AUTHOR_EMAIL: 'b@example.com', GIT_COMMITTER_NAME: 'b', GIT_COMMITTER_EMAIL: 'b@example.com',
-    };
-  }
-
-  run(...args) {
-    return execFileSync('git', args, { cwd: this.directory_, env: this.environment_, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
-  }
-
-  clone(name, ...options) {
-    this.run('clone', '-q', ...options, this.url_, name);
-  }
-
-  commit(name, file, text) {
-    const path = join(this.directory_, name, file);
-    writeFileSync(path, readFileSync(path, 'utf8').replace(/version: "[^"]*"/, `version: "${text}"`));
-    this.run('-C', name, 'commit', '-qam', `Promote ${text}`);
-  }
-
-  push(name, branch) {
-    this.run('-C', name, 'push', '-q', 'origin', `HEAD:refs/heads/${branch}`);
-  }
-
-  remove(name) {
-    rmSync(join(this.directory_, name), { recursive: true, force: true });
-  }
-}
 
 // Resolves when the daemon says that the pull request is open.
 async function promote(address, name) {
   const body = helmReleaseEvent({ name: 'podinfo', namespace: 'podinfo', revision: kVersion });
   const answer = await ask(address, 'POST', `/promotion/bench/${name}/dev?wait=60s`, { body, headers: eventHeaders(body, kKey) });
   if (answer.status !== 201) throw new Error(`${name}: ${answer.status} ${answer.text}`);
-}
-
-async function startForge(directory, source) {
-  const forge = await ForgeClient.start({ root: join(directory, 'forge'), tlsDirectory: join(directory, 'tls') });
-  await forge.do('tokens', { token: kToken, login: 'promotiond-bot' });
-  const [owner, name] = kRepository.split('/');
-  const made = await forge.do('repositories', { owner, name, files: { 'README.md': '# Fleet\n' } });
-  execFileSync('git', ['-C', made.directory, 'fetch', '-q', source, '+refs/heads/main:refs/heads/main'], { stdio: 'ignore' });
-  await forge.see('branches', { repository: kRepository });
-  return forge;
 }
 
 async function isOpen(forge, count) {
@@ -90,11 +34,6 @@ async function requestsOf(forge) {
   const known = Object.entries(kinds).map(([name, pattern]) => `${lines.filter((line) => pattern.test(line)).length} ${name}`);
   const others = lines.filter((line) => !Object.values(kinds).some((pattern) => pattern.test(line))).length;
   return [...known, `${others} others`].join(', ');
-}
-
-function say(what, baseline, ours, ratio, aim, good) {
-  console.log(`${what}: baseline ${baseline}, ours ${ours}, ratio ${ratio} (aim: ${aim}): ${good ? 'met' : 'MISSED'}`);
-  return good;
 }
 
 async function measure(forge, git, address, rounds) {
