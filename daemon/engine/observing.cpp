@@ -102,9 +102,14 @@ void Engine::State::tell_status(const std::set<model::PipelineName>& names) {
         const auto* view = views.find(name);
         if (view == nullptr) {
             status->stands({name, nullptr, nullptr, nullptr});
-        } else {
-            status->stands({name, view->pipeline, view->history, view->observed});
+            continue;
         }
+        platform::PipelineState state{name, view->pipeline, view->history, view->observed};
+        if (view->pipeline != nullptr) {
+            const auto problems = carrier->problems(*view->pipeline);
+            if (!problems.empty()) state.unusable = problems.front().message;
+        }
+        status->stands(state);
     }
 }
 

@@ -89,6 +89,7 @@ bool all_seen(const PipelineState& state) {
 }
 
 Condition ready(const PipelineState& state, const StatusView& view) {
+    if (!state.unusable.empty()) return {"Ready", false, "StrategyNotUsable", state.unusable};
     for (const auto& environment : state.pipeline->environments) {
         for (const auto& target : environment.targets) {
             const Observation* seen = seen_of(state, environment, target);
@@ -157,6 +158,8 @@ const Promotion* newest(const PipelineState& state, const std::string& environme
 
 std::vector<Condition> progress(const PipelineState& state) {
     std::vector<Condition> conditions;
+    // What waits for a strategy moves when somebody brings one, and not before.
+    if (!state.unusable.empty()) return {{"Stalled", true, "StrategyNotUsable", state.unusable}};
     const auto add = [&](const char* type, const char* reason, Phase a, Phase b) {
         for (const auto& environment : state.pipeline->environments) {
             const Promotion* promotion = newest(

@@ -82,6 +82,8 @@ struct PipelineState {
     std::shared_ptr<const model::Pipeline> pipeline;  // null: gone
     std::shared_ptr<const model::History> history;
     std::shared_ptr<const model::Observations> observed;
+    // Why it cannot be carried out with the strategies that are loaded; empty: it can.
+    std::string unusable = {};
 };
 
 // The last promotion of an environment as a Pipeline's status tells it.

@@ -188,7 +188,9 @@ TEST_CASE("faults: a Pipeline of a megabyte is read, told of, and keeps no other
     management().apply(pipeline({.ns = ns}));
     const Daemon daemon(ns);
     CHECK(is_ready(ns));
-    CHECK(is_ready(ns, "large"));
+    // Its strategy is not served, and it says so.
+    CHECK(eventually([&] { return condition(ns, "Ready", "large") == "False StrategyNotUsable"; }));
+    CHECK(condition(ns, "Stalled", "large") == "True StrategyNotUsable");
 }
 
 TEST_CASE("faults: a promotion waits while its Pipeline is deleted, and goes on when it is back") {

@@ -35,7 +35,10 @@ public:
         if (!served) return Error{ErrorKind::Invalid, "nothing serves it; served are: pullRequest"};
         return &description_;
     }
-    std::vector<platform::Problem> problems(const model::Pipeline&) const override { return {}; }
+    std::vector<platform::Problem> problems(const model::Pipeline&) const override {
+        if (served) return {};
+        return {{{}, "nothing serves it"}};
+    }
     strategy::Answer promote(const strategy::Description&, const strategy::Request& request,
                              const strategy::CallOptions& options) override {
         const int now = ++running_;

@@ -183,6 +183,7 @@ TEST_CASE("engine: a status sink hears each step, and how the Pipeline stands wi
     house.start();
     REQUIRE(house.soon([&] { return sink.last().has_value(); }));
     CHECK(sink.last()->pipeline != nullptr);
+    CHECK(sink.last()->unusable.empty());
     house.engine->observe({seen("dev", "dev", "2.0.0")});
     REQUIRE(house.soon([&] { return !only_promotion(house).empty(); }));
     const auto id = only_promotion(house);
@@ -194,6 +195,9 @@ TEST_CASE("engine: a status sink hears each step, and how the Pipeline stands wi
         return latest != nullptr && latest->phase == Phase::Succeeded;
     }));
     CHECK(sink.last()->observed->at({"dev", "dev"}).revision == "2.0.0");
+    house.carrier->served = false;
+    house.engine->set_pipelines({{std::make_shared<model::Pipeline>(house.pipeline)}, {}});
+    CHECK(house.soon([&] { return sink.last()->unusable == "nothing serves it"; }));
     house.engine->set_pipelines({});
     CHECK(house.soon([&] { return sink.last()->pipeline == nullptr; }));
 }

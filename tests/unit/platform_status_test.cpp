@@ -21,6 +21,7 @@ struct Standing {
     StatusView view;
     WallTime now{std::chrono::milliseconds{1'700'000'000'000}};
     std::string current;
+    std::string unusable;
 
     Standing() {
         auto read = model::pipelines_from_yaml(
@@ -58,7 +59,8 @@ struct Standing {
         return list.back();
     }
     [[nodiscard]] std::string text() const {
-        return pipeline_status({pipeline->id, pipeline, history, observed}, current, view, now);
+        return pipeline_status({pipeline->id, pipeline, history, observed, unusable}, current, view,
+                               now);
     }
     [[nodiscard]] json::object status() const { return json::parse(text()).as_object(); }
     // "True Reason: message", or nothing.
@@ -163,6 +165,15 @@ TEST_CASE("status: kstatus sees work as Reconciling and failure as Stalled") {
     standing.promote("2.0.0", Phase::Failed);
     CHECK(standing.condition("Reconciling").empty());
     CHECK(standing.condition("Stalled") == "True PromotionFailed: 2.0.0 into prod: because");
+}
+
+TEST_CASE("status: a Pipeline that no strategy serves is neither ready nor at work") {
+    Standing standing;
+    standing.promote("2.0.0", Phase::Queued);
+    standing.unusable = "nothing serves pullRequets; served are: pullRequest";
+    CHECK(standing.condition("Ready") == "False StrategyNotUsable: " + standing.unusable);
+    CHECK(standing.condition("Stalled") == "True StrategyNotUsable: " + standing.unusable);
+    CHECK(standing.condition("Reconciling").empty());
 }
 
 TEST_CASE(
