@@ -1,6 +1,7 @@
 // What a replica that does not lead does with requests.
 #include <atomic>
 #include <future>
+#include <semaphore>
 
 #include "tests/unit/http_fixture.hpp"
 
@@ -8,7 +9,7 @@ using namespace http_test;
 
 namespace {
 
-class FakeLeader final : public http::Forwarding {
+class FakeLeader : public http::Forwarding {
 public:
     [[nodiscard]] bool stands_by() const override { return standby; }
     [[nodiscard]] bool may_answer() const override { return valid; }
@@ -34,6 +35,18 @@ public:
     http::Headers headers{{"Location", "/api/v1/promotions/p-9"}};
     std::mutex mutex;
     std::vector<http::Request> seen;
+};
+
+// Holds up who asks whether there is a leader: the loop of the health address.
+class HoldingLeader final : public FakeLeader {
+public:
+    [[nodiscard]] Result<void> ready() const override {
+        asked.release();
+        may_go.acquire();
+        return {};
+    }
+    mutable std::binary_semaphore asked{0};
+    mutable std::binary_semaphore may_go{0};
 };
 
 http::Options with_token(const Folder& folder) {
@@ -152,4 +165,27 @@ TEST_CASE("standby: the answer carries the id under which the leader's log has t
     const auto answer = standby.ask(signed_event());
     CHECK(answer.header("X-Request-Id") == "leaders-7");
     CHECK(answer.head.find("X-Request-Id") == answer.head.rfind("X-Request-Id"));
+}
+
+TEST_CASE("http: a loop that is held up is told to the watchdog, and so is that it goes on") {
+    HoldingLeader leader;
+    Running house({}, "app", nullptr, &leader);
+    const auto moves = [&] {
+        (void)house.server->moves();  // gives both loops something to run
+        REQUIRE(house.ask(signed_event()).status == 202);
+        REQUIRE(house.health("/livez").status == 200);
+        return house.server->moves();
+    };
+    CHECK(moves());
+
+    auto probe = std::async(std::launch::async, [&] { return house.health("/readyz").status; });
+    leader.asked.acquire();
+    (void)house.server->moves();
+    CHECK(house.ask(signed_event()).status == 202);  // the other loop is well
+    CHECK_FALSE(house.server->moves());
+    CHECK_FALSE(house.server->moves());
+
+    leader.may_go.release();
+    CHECK(probe.get() == 200);
+    CHECK(moves());
 }
