@@ -46,8 +46,8 @@ Replica::Replica(const Cluster& cluster, const std::string& space, const Replica
            << "strategies: {directory: strategies}\n"
            << "platform:\n  kubernetes:\n    kubeconfig: " << cluster.kubeconfig_file().native()
            << "\n    namespaces: [" << space << "]\n    applications: false"
-           << "\n    leaderElection: {enabled: true, namespace: " << space
-           << ", leaseDuration: 9s, renewDeadline: 6s, retryPeriod: 300ms}\n";
+           << "\n    leaderElection: {enabled: true, namespace: " << space << options.lease
+           << "}\n";
     if (!options.promotions.empty()) config << "promotions: " << options.promotions << "\n";
     config.close();
     program_ = Program({PROMOTIOND_BUILD "/bin/promotiond", "--config",

@@ -1,6 +1,7 @@
 // Two daemons, a real API server and a forge: whatever the paused leader was in the middle of,
 // there is one branch and one pull request.
 #include <boost/json.hpp>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -139,6 +140,17 @@ spec:
             .out;
     }
 
+    // When the Lease was renewed last, by the clock of who did it; in whole seconds.
+    [[nodiscard]] std::time_t renewed() const {
+        const auto text = cluster
+                              .kubectl({"get", "lease", "promotiond", "-n", space, "-o",
+                                        "jsonpath={.spec.renewTime}"})
+                              .out;
+        std::tm time{};
+        REQUIRE(strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &time) != nullptr);
+        return timegm(&time);
+    }
+
     Cluster& cluster = Cluster::shared();
     const std::string space;
     const Forge forge;
@@ -210,4 +222,34 @@ TEST_CASE("replicas: a leader killed between push and pull request is followed, 
     CHECK(eventually([&] { return house.phase_told() == "Pending"; }));
     CHECK(house.forge.pulls() == 1);
     CHECK(house.forge.branches() == 1);
+}
+
+TEST_CASE("replicas: a leader paused for 30 s makes no second pull request, by the default lease") {
+    const House house;
+    const ReplicaOptions options{.strategy = "pullrequest-github",
+                                 .promotions = "{backoff: {first: 50ms, most: 200ms}}",
+                                 .lease = ""};
+    Replica first(house.cluster, house.space, options);
+    REQUIRE(eventually([&] { return first.leads(); }));
+    Replica second(house.cluster, house.space, options);
+    REQUIRE(eventually([&] { return second.ready(); }));
+    // The pause is in the worst moment: all but the pull request is done.
+    house.forge.hold("hold", "POST", "/pulls$");
+    REQUIRE(second.post("/promotion/" + house.space + "/podinfo/dev", kEvent).code == 202);
+    REQUIRE(eventually([&] { return house.forge.holds_one(); }));
+    REQUIRE(eventually([&] { return house.phase_told() == "Running"; }));
+
+    first.program().signal(SIGSTOP);
+    const auto paused = house.renewed();
+    REQUIRE(eventually([&] { return second.leads(); }));
+    REQUIRE(eventually([&] { return house.phase_told() == "Pending"; }));
+    REQUIRE(eventually([&] { return house.renewed() - paused > 30; }));
+    house.forge.release();
+    first.program().signal(SIGCONT);
+    CHECK(eventually([&] { return !first.program().running(); }));
+    CHECK(first.program().code() == 75);
+    CHECK(second.leads());
+    CHECK(house.forge.pulls() == 1);
+    CHECK(house.forge.branches() == 1);
+    CHECK(house.phase_told() == "Pending");
 }
