@@ -12,6 +12,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr const char* kDefinition = "pipelines.pipelines.weave.works";
+constexpr const char* kReleases = "helmreleases.helm.toolkit.fluxcd.io";
 const std::string kPipelinesOf = "/apis/pipelines.weave.works/v1alpha1/namespaces/";
 
 bool is_ready(const std::string& ns, const std::string& name = "app") {
@@ -148,6 +149,33 @@ TEST_CASE("faults: rights that are taken away are named on /readyz, and used whe
     const std::string last = "\"1.0." + std::to_string(revision) + "\"";
     CHECK(eventually([&] { return target(ns, "revision") == last; }, std::chrono::seconds(120)));
     CHECK(eventually([&] { return told().find("[+] status") != std::string::npos; }));
+}
+
+TEST_CASE("faults: definitions that are deleted and put back are followed again by themselves") {
+    const auto ns = make_target_spaces();
+    management().apply(pipeline({.ns = ns, .promotion = kNotify}));
+    const Daemon daemon(ns);
+    REQUIRE(is_ready(ns));
+    const auto told = [&] { return daemon.health("/readyz?verbose").body; };
+
+    management().must({"delete", "crd", kReleases});
+    CHECK(eventually([&] { return target(ns, "error").find("definition") != std::string::npos; }));
+    management().must({"delete", "crd", kDefinition});
+    CHECK(
+        eventually([&] { return told().find("[!] pipelines: degraded: ") != std::string::npos; }));
+    CHECK(daemon.ready());
+
+    management().apply_file(PROMOTIOND_SOURCE "/config/crd/pipelines.yaml");
+    management().apply_file(PROMOTIOND_SOURCE "/tests/kubernetes/crds/applications.yaml");
+    make_application(management(), ns);
+    make_application(management(), ns + "-prod");
+    management().apply(pipeline({.ns = ns, .promotion = kNotify}));
+    // Both are asked for again within a minute.
+    CHECK(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; },
+                     std::chrono::seconds(120)));
+    CHECK(eventually([&] { return told().find("[+] pipelines") != std::string::npos; }));
+    runs(management(), ns, "1.0.0");
+    CHECK(eventually([&] { return daemon.promoted().size() == 1; }));
 }
 
 TEST_CASE("faults: an object stored under a looser definition says what is wrong with it, once") {
