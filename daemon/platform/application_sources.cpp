@@ -3,6 +3,18 @@
 #include <algorithm>
 
 namespace promotiond::platform {
+namespace {
+
+// A server that does not know a group, or no such kind in it, lacks a definition.
+KubeError of_group(const KubeClient& client, const SourceName& name, KubeError error) {
+    if (error.reason == KubeReason::NotFound) {
+        error.error.message = client.server_name() + " serves no kind " + name.kind + " of " +
+                              name.group + "; install its definition";
+    }
+    return error;
+}
+
+}  // namespace
 
 ApplicationSources::ApplicationSources(KubeClient& local, const Clock& clock, Metrics& metrics,
                                        std::chrono::milliseconds try_again, Calls calls)
@@ -161,21 +173,23 @@ void ApplicationSources::start(const SourceName& name, const std::stop_token& st
     source->watch = std::move(watch);
 }
 
-// The version that the Pipeline names, or the one that the server prefers: an API version that is
-// gone after an upgrade is still the same application.
+// The version that the server prefers, or the first one after it that has the kind.
 KubeResult<KubeResource> ApplicationSources::resource_of(KubeClient& client, const SourceName& name,
                                                          const std::stop_token& stop) {
-    auto exact = client.resource_of(name.api_version, name.kind, {.stop = stop});
-    const auto slash = name.api_version.find('/');
-    if (exact || exact.error().reason != KubeReason::NotFound || slash == std::string::npos) {
-        return exact;
+    if (name.group.empty()) return client.resource_of("v1", name.kind, {.stop = stop});
+    auto group = client.get_path("/apis/" + url_encoded(name.group), {.stop = stop});
+    if (!group) return of_group(client, name, std::move(group).error());
+    const JsonView read(*group);
+    std::vector<std::string> versions{read.at({"preferredVersion", "groupVersion"}).text()};
+    read["versions"].each_item([&](JsonView version) {
+        versions.push_back(version["groupVersion"].text());
+        return true;
+    });
+    for (const auto& version : versions) {
+        auto resource = client.resource_of(version, name.kind, {.stop = stop});
+        if (resource || resource.error().reason != KubeReason::NotFound) return resource;
     }
-    auto group =
-        client.get_path("/apis/" + url_encoded(name.api_version.substr(0, slash)), {.stop = stop});
-    if (!group) return exact;
-    const auto preferred = JsonView(*group).at({"preferredVersion", "groupVersion"}).text();
-    if (preferred.empty()) return exact;
-    return client.resource_of(preferred, name.kind, {.stop = stop});
+    return of_group(client, name, {KubeReason::NotFound, 0, {ErrorKind::NotFound, ""}});
 }
 
 std::unique_ptr<KubeWatch> ApplicationSources::begin(KubeClient& client,

@@ -2,8 +2,10 @@
 // what each object is as it was last seen.
 //
 // A source begins when it is wanted and its cluster can be asked, begins anew with another client
-// of its cluster, and ends when nobody wants it any more. A kind that a server does not serve is
-// asked for again from time to time. Internal to KubeApplications.
+// of its cluster, and ends when nobody wants it any more. It is read in the version that the server
+// prefers, whichever ones its readers name: that is the one that holds what a controller of today
+// writes, and with one watch nobody is told of a change twice. A kind that a server does not serve
+// is asked for again from time to time. Internal to KubeApplications.
 //
 // Thread-safety: all functions from any thread, but stop() and the destructor from one. Lifetime:
 // what it is given outlives it, `clients` until stop() has returned.
@@ -30,10 +32,10 @@
 
 namespace promotiond::platform {
 
-// What one watch is of. A cluster without a name is the local one.
+// What one watch is of, in whichever version it is. A cluster without a name is the local one.
 struct SourceName {
     KubeName cluster;
-    std::string api_version;
+    std::string group;
     std::string kind;
     auto operator<=>(const SourceName&) const = default;
 };

@@ -36,7 +36,7 @@ std::vector<Place> places_of(const model::Pipeline& pipeline) {
     std::vector<Place> places;
     for (const auto& environment : pipeline.environments) {
         for (const auto& target : environment.targets) {
-            SourceName source{{}, pipeline.app.api_version, pipeline.app.kind};
+            SourceName source{{}, pipeline.app.group(), pipeline.app.kind};
             if (target.cluster) {
                 const auto& ns = target.cluster->ns;
                 source.cluster = {ns.empty() ? pipeline.id.ns : ns, target.cluster->name};

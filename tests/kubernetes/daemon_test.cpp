@@ -172,12 +172,16 @@ TEST_CASE("daemon: what an application runs is read in each version and kind tha
 }
 
 TEST_CASE(
-    "daemon: however many Pipelines, one watch for a kind, and no list while nothing happens") {
+    "daemon: however many Pipelines and versions, one watch for a kind, and no list while nothing "
+    "happens") {
     const auto ns = make_spaces(management());
     make_application(management(), ns);
     make_application(management(), ns + "-prod");
-    for (const char* name : {"app", "second", "third"})
-        management().apply(pipeline({.ns = ns, .name = name}));
+    management().apply(pipeline({.ns = ns}));
+    management().apply(
+        pipeline({.ns = ns, .name = "second", .version = "helm.toolkit.fluxcd.io/v2beta2"}));
+    management().apply(
+        pipeline({.ns = ns, .name = "third", .version = "helm.toolkit.fluxcd.io/v2beta1"}));
     const auto asked = [](const char* verb) {
         return management().count(verb, "helmreleases") + management().count(verb, "pipelines");
     };

@@ -1,4 +1,6 @@
 // What is seen of application objects through the API servers that they are on.
+#include <algorithm>
+
 #include "base/guarded.hpp"
 #include "model/codec.hpp"
 #include "platform/kube_applications.hpp"
@@ -13,12 +15,13 @@ using promotiond::tests::eventually;
 
 namespace {
 
-std::shared_ptr<const model::Pipeline> pipeline() {
+std::shared_ptr<const model::Pipeline> pipeline(const std::string& name = "app",
+                                                const std::string& version = "v2beta1") {
     auto read = model::pipelines_from_yaml(
-        "apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\n"
-        "metadata: {name: app, namespace: team}\nspec:\n"
-        "  appRef: {apiVersion: helm.toolkit.fluxcd.io/v2beta1, kind: HelmRelease, name: app}\n"
-        "  environments: [{name: dev, targets: [{namespace: team}]}]\n",
+        "apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\nmetadata: {name: " + name +
+            ", namespace: team}\nspec:\n  appRef: {apiVersion: helm.toolkit.fluxcd.io/" + version +
+            ", kind: HelmRelease, name: app}\n"
+            "  environments: [{name: dev, targets: [{namespace: team}]}]\n",
         "applications.yaml");
     if (!read) FAIL(read.error().message);
     return std::make_shared<const model::Pipeline>(read->pipelines.front());
@@ -27,6 +30,44 @@ std::shared_ptr<const model::Pipeline> pipeline() {
 ScriptedAnswer kinds() {
     return whole(200, R"({"resources":[{"name":"helmreleases","kind":"HelmRelease"}]})");
 }
+
+// The group's versions, of which the first one is preferred.
+ScriptedAnswer group(const std::vector<std::string>& versions) {
+    const auto entry = [](const std::string& version) {
+        return R"({"groupVersion":"helm.toolkit.fluxcd.io/)" + version + "\"}";
+    };
+    std::string all;
+    for (const auto& version : versions) all += (all.empty() ? "" : ",") + entry(version);
+    return whole(
+        200, R"({"preferredVersion":)" + entry(versions.front()) + R"(,"versions":[)" + all + "]}");
+}
+
+struct Watching {
+    explicit Watching(std::vector<ScriptedAnswer> answers) : cluster(std::move(answers)) {}
+
+    // "<pipeline> <revision> <version of the object>", as they were told.
+    [[nodiscard]] bool hears(const std::string& what) {
+        return eventually([&] {
+            auto all = told.access();
+            return std::find(all->begin(), all->end(), what) != all->end();
+        });
+    }
+
+    Cluster cluster;
+    Guarded<std::vector<std::string>> told;
+    KubeApplications applications{cluster.client,
+                                  cluster.http,
+                                  cluster.clock,
+                                  cluster.metrics,
+                                  {.try_again = 1ms},
+                                  [this](std::vector<model::Observation> seen) {
+                                      for (const auto& each : seen) {
+                                          told.access()->push_back(each.pipeline.name + " " +
+                                                                   each.revision + " " +
+                                                                   each.object.api_version);
+                                      }
+                                  }};
+};
 
 std::string release(const std::string& version, const std::string& resource_version,
                     const std::string& runs) {
@@ -41,30 +82,51 @@ std::string release(const std::string& version, const std::string& resource_vers
 }  // namespace
 
 TEST_CASE("kube applications: a version that is served no more is followed in the one that is") {
-    Cluster cluster({
+    Watching watching({
+        group({"v2beta1"}),
         kinds(),
         list_of({release("v2beta1", "7", "1.0.0")}, "7"),
         status(404, "NotFound", "the server could not find the requested resource"),
-        status(404, "NotFound", "the server could not find the requested resource"),
-        whole(200, R"({"preferredVersion":{"groupVersion":"helm.toolkit.fluxcd.io/v2"}})"),
+        group({"v2"}),
         kinds(),
         list_of({release("v2", "9", "2.0.0")}, "9"),
         watch_of("", After::StaySilent),
     });
-    Guarded<std::vector<std::string>> told;
-    KubeApplications applications(cluster.client, cluster.http, cluster.clock, cluster.metrics,
-                                  {.try_again = 1ms}, [&](std::vector<model::Observation> seen) {
-                                      for (const auto& each : seen)
-                                          told.access()->push_back(each.revision);
-                                  });
-    applications.set_pipelines({pipeline()});
-    CHECK(eventually([&] {
-        const auto all = *told.access();
-        return !all.empty() && all.back() == "2.0.0";
-    }));
-    CHECK(told.access()->front() == "1.0.0");
-    const auto requests = cluster.server.requests();
+    watching.applications.set_pipelines({pipeline()});
+    CHECK(watching.hears("app 2.0.0 helm.toolkit.fluxcd.io/v2"));
+    CHECK(watching.hears("app 1.0.0 helm.toolkit.fluxcd.io/v2beta1"));
+    const auto requests = watching.cluster.server.requests();
     REQUIRE(requests.size() >= 7);
-    CHECK(requests[3].starts_with("GET /apis/helm.toolkit.fluxcd.io/v2beta1 "));
+    CHECK(requests[2].starts_with("GET /apis/helm.toolkit.fluxcd.io/v2beta1/helmreleases?"));
     CHECK(requests[6].starts_with("GET /apis/helm.toolkit.fluxcd.io/v2/helmreleases?"));
+}
+
+TEST_CASE("kube applications: Pipelines that name several versions of a kind share one watch") {
+    Watching watching({
+        group({"v2", "v2beta2", "v2beta1"}),
+        kinds(),
+        list_of({release("v2", "7", "1.0.0")}, "7"),
+        watch_of("", After::StaySilent),
+    });
+    watching.applications.set_pipelines(
+        {pipeline("new", "v2"), pipeline("old", "v2beta1"), pipeline("gone", "v2alpha1")});
+    for (const char* name : {"new", "old", "gone"}) {
+        CHECK(watching.hears(name + std::string(" 1.0.0 helm.toolkit.fluxcd.io/v2")));
+    }
+    CHECK(eventually([&] { return watching.cluster.server.requests().size() == 4; }));
+    const auto last = watching.cluster.server.requests().back();
+    CHECK(last.starts_with("GET /apis/helm.toolkit.fluxcd.io/v2/helmreleases?"));
+    CHECK(last.find("watch=") != std::string::npos);
+}
+
+TEST_CASE("kube applications: a kind that the preferred version lacks is read in another one") {
+    Watching watching({
+        group({"v3", "v2"}),
+        whole(200, R"({"resources":[{"name":"others","kind":"Other"}]})"),
+        kinds(),
+        list_of({release("v2", "7", "1.0.0")}, "7"),
+        watch_of("", After::StaySilent),
+    });
+    watching.applications.set_pipelines({pipeline()});
+    CHECK(watching.hears("app 1.0.0 helm.toolkit.fluxcd.io/v2"));
 }
