@@ -47,8 +47,13 @@ rpm_does -U --replacepkgs /rpms/promotiond-[0-9]*.rpm
 soon another_process "$before"
 cmp -s /root/edited.yaml /etc/promotiond/promotiond.yaml || fail "the edited configuration was replaced"
 
+promise "the SDK installs beside it, and its verifier accepts the packaged strategies"
+rpm_does -i /rpms/promotiond-devel-*.rpm
+promotiond-verify --config '{"url":"https://hook.test/in"}' "$(rpm -ql promotiond-plugin-webhook-generic | grep '\.so$')" >/root/verify 2>&1 ||
+    { tail -5 /root/verify; fail "not accepted"; }
+
 promise "an erasure ends the service and keeps journal and edited configuration"
-rpm_does -e promotiond promotionctl promotiond-plugin-webhook-generic promotiond-plugin-pullrequest-github promotiond-plugin-pullrequest-azdo promotiond-plugin-notification-flux
+rpm_does -e promotiond promotionctl promotiond-devel promotiond-plugin-webhook-generic promotiond-plugin-pullrequest-github promotiond-plugin-pullrequest-azdo promotiond-plugin-notification-flux
 ! systemctl is-active --quiet promotiond || fail "it still runs"
 [ -f /var/lib/promotiond/journal.db ] || fail "the journal is gone"
 cmp -s /root/edited.yaml /etc/promotiond/promotiond.yaml.rpmsave || fail "the edited configuration is gone"
