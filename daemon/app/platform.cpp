@@ -2,9 +2,12 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 #include "app/version.hpp"
+#include "base/log.hpp"
 #include "platform/kubernetes.hpp"
 #include "platform/local.hpp"
 
@@ -23,6 +26,10 @@ Result<Platform> open_platform(const Config& config, const Clock& clock, Metrics
                                Readiness& readiness, std::function<bool()> may_write) {
     Platform opened;
     if (!config.kubernetes) {
+        if (std::error_code failed; !std::filesystem::is_directory(config.secrets, failed)) {
+            log::warn("PROMO-0016", "there is no directory of secrets; what needs one waits for it",
+                      {{"directory", config.secrets.string()}});
+        }
         opened.secrets = platform::local_secrets(config.secrets);
         opened.pipelines = platform::local_pipelines(config.pipelines);
         return opened;

@@ -23,6 +23,7 @@ expect UnitFileState enabled
 soon curl -fs http://127.0.0.1:8081/readyz
 [ "$(ps -o user= -p "$(property MainPID)")" = promotiond ] || fail "it runs as another user"
 promotionctl version >/dev/null || fail "promotionctl does not reach it"
+! said 'level=(warn|error)' || fail "it warns of what nobody configured"
 
 promise "what stands in /etc as it was packaged is in order"
 runuser -u promotiond -- promotiond --check >/root/check 2>&1 || { cat /root/check; fail "--check says no"; }
@@ -109,6 +110,13 @@ rmdir /etc/promotiond/secrets && mv /root/secrets /etc/promotiond/secrets
 systemctl reset-failed promotiond
 systemctl start promotiond
 soon curl -fs http://127.0.0.1:8081/readyz
+
+promise "a directory of secrets that the configuration names and that is not there is told of at the start"
+sed -i 's,^    secrets: .*,    secrets: /etc/promotiond/none,' /etc/promotiond/promotiond.yaml
+mark
+systemctl restart promotiond
+soon said 'PROMO-0016.*/etc/promotiond/none'
+cp /root/good.yaml /etc/promotiond/promotiond.yaml
 
 promise "a plugin of another architecture or another ABI is refused by name, and the others serve"
 strategies=$(sed -n 's,^  directory: \(.*/strategies\)$,\1,p' /etc/promotiond/promotiond.yaml)
