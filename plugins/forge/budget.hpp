@@ -4,6 +4,7 @@
 
 #include <promotiond/strategy.hpp>
 
+#include <algorithm>
 #include <string_view>
 
 namespace promotiond::forge {
@@ -18,6 +19,21 @@ void charge(sdk::HttpRequest& request, Urgency urgency, Cost cost,
             std::string_view resource = "core");
 // By the method: GET and HEAD read.
 void charge(sdk::HttpRequest& request, Urgency urgency);
+
+// While it lives, what is done is at least that urgent. Borrows what it raises.
+class Raised {
+public:
+    Raised(Urgency& urgency, Urgency least) : urgency_(urgency), before_(urgency) {
+        urgency = std::max(urgency, least);
+    }
+    ~Raised() { urgency_ = before_; }
+    Raised(const Raised&) = delete;
+    Raised& operator=(const Raised&) = delete;
+
+private:
+    Urgency& urgency_;
+    Urgency before_;
+};
 
 // Rollback for a promotion back to an older version (MAJOR.MINOR.PATCH), else Open.
 [[nodiscard]] Urgency urgency_of(const sdk::Promotion& promotion);

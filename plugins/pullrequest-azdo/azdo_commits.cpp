@@ -127,9 +127,10 @@ Result<std::optional<PullRequest>> AzureRepos::merged_as(const std::string& comm
     return std::optional<PullRequest>();
 }
 
-// "promotiond/apps-dev" is the status apps-dev of the genre promotiond.
+// "promotiond/apps-dev" is the status apps-dev of the genre promotiond. A merge may wait for it.
 Result<void> AzureRepos::publish(const std::string& commit,
                                  const sdk::gitops::StatusReport& report) {
+    const forge::Raised raised(access_.urgency, forge::Urgency::Merge);
     const auto slash = report.context.find('/');
     Object named;
     named.set("genre", report.context.substr(0, slash));

@@ -167,6 +167,7 @@ Result<std::string> AzureRepos::own_identity() {
 void AzureRepos::complete_by_itself(const Seen& seen, bool wanted, Warnings& warnings) {
     const bool on = !seen.auto_complete_by.empty();
     if (!on && !wanted) return;
+    const forge::Raised raised(access_.urgency, forge::Urgency::Merge);
     const auto own = own_identity();
     if (!own) return warn(own.error(), warnings);
     if (on && seen.auto_complete_by != *own) return;  // a person's decision

@@ -92,7 +92,9 @@ Result<std::optional<PullRequest>> GitHub::merged_as(const std::string& commit) 
     return found;
 }
 
+// A merge may wait for it.
 Result<void> GitHub::publish(const std::string& commit, const sdk::gitops::StatusReport& report) {
+    const forge::Raised raised(access_.urgency, forge::Urgency::Merge);
     Poco::JSON::Object body;
     body.set("state", word(report.verdict));
     body.set("context", report.context);

@@ -216,6 +216,7 @@ Result<void> GitHub::merge_now(const PullRequest& existing, const std::string& m
 // and where a merge queue is in force it puts the request into the queue.
 Result<void> GitHub::merge_when_allowed(const PullRequest& existing,
                                         const PullRequestOptions& options) {
+    const forge::Raised raised(access_.urgency, forge::Urgency::Merge);
     const std::string doing = "cannot merge automatically";
     const auto standing = standing_of(existing.node_id, doing);
     if (!standing) return Error(standing.error());

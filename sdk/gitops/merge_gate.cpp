@@ -32,6 +32,10 @@ std::string word(std::optional<Verdict> verdict) {
     return "pending";
 }
 
+bool passes(const Error& error) {
+    return error.kind == ErrorKind::Transient || error.kind == ErrorKind::Throttled;
+}
+
 std::string sentence(const std::string& gate, std::optional<Verdict> verdict,
                      const ObjectId& commit) {
     const std::string at = " on " + commit.substr(0, 10);
@@ -94,6 +98,7 @@ Outcome MergeGate::look(Outcome answer, Call& call) {
             details->optValue<std::string>("commit", {}),
             {"promotiond/" + config_.gate, seen->verdict.value_or(Verdict::Pending), said});
         if (!told) call.log(Level::Warn, told.error().message);
+        if (!told && passes(told.error())) return answer;  // all of it again, at the next look
         answer.summary = "pull request #" + std::to_string(number) + ": " + said;
     }
     if (seen->verdict == Verdict::Success) {

@@ -12,6 +12,10 @@ promotiond_test(gitops_pull_request
             ${kit}/pull_request.cpp ${kit}/pull_request_change.cpp ${kit}/pull_request_text.cpp ${manifest_sources}
     LINKS promotiond::sdk PkgConfig::libyaml Poco::JSON
     LABELS unit)
+promotiond_test(gitops_merge_gate
+    SOURCES gitops_merge_gate_test.cpp gitops_memory_forge.cpp ${kit}/commit_lookup.cpp ${kit}/merge_gate.cpp
+    LINKS promotiond::sdk Poco::JSON
+    LABELS unit)
 promotiond_test(gitops_promotion
     SOURCES gitops_feature_test.cpp gitops_promotion_rules_test.cpp gitops_promotion_state_test.cpp ${kit}/commit_lookup.cpp
             ${kit}/feature.cpp ${kit}/kustomization.cpp ${kit}/promotion_rules.cpp ${kit}/promotion_state.cpp
