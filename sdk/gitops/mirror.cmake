@@ -5,6 +5,7 @@ add_library(promotiond_gitops STATIC
     git_checkout.cpp
     git_holding.cpp
     git_http.cpp
+    git_http_answer.cpp
     git_library.cpp
     git_packs.cpp
     git_push_queue.cpp
