@@ -224,6 +224,11 @@ Result<void> check_whole(Config& config) {
                                      "needs a single replica: what another one promoted is in its "
                                      "own journal alone; switch leaderElection off"));
     }
+    if (!config.server.images.empty() && config.repositories.empty()) {
+        mistakes.add(config.error_at("gitops.images",
+                                     "needs gitops.repositories: their gitops-promotion.yaml "
+                                     "lists the applications that the images are"));
+    }
     check_egress(config, mistakes);
     if (config.cache.empty()) config.cache = config.journal.parent_path() / "cache";
     for (const auto& [key, tls] : {std::pair{"server.tls", &config.server.tls},

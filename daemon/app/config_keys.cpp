@@ -138,6 +138,7 @@ std::vector<Key> server_keys() {
         {"server.tokens", Shape::List, tokens_into},
         path("server.hooks.github", MEMBER(server.hooks.github)),
         path("server.hooks.azure", MEMBER(server.hooks.azure)),
+        path("server.hooks.registry", MEMBER(server.hooks.registry)),
     };
 }
 
@@ -180,6 +181,7 @@ std::vector<Key> other_keys() {
         duration("platform.kubernetes.leaderElection.retryPeriod", 50ms, 10min,
                  MEMBER(leader_election.lease.retry)),
         {"gitops.repositories", Shape::List, repositories_into},
+        {"gitops.images", Shape::List, images_into},
         duration("gitops.every", 1s, 24h, MEMBER(repositories_every)),
         path("journal.path", MEMBER(journal)),
         duration("journal.retention", 0ms, 24h * 36'500, MEMBER(engine.retention)),

@@ -4,7 +4,6 @@
 #include <charconv>
 #include <fstream>
 #include <limits>
-#include <map>
 #include <sstream>
 
 #include "app/mistakes.hpp"
@@ -68,73 +67,6 @@ Result<std::string> certificates_from(const YamlNode& node,
     if (pem->find("-----BEGIN CERTIFICATE-----") == std::string::npos)
         return yaml_error(node.where, file->string() + " holds no PEM certificate");
     return pem;
-}
-
-Result<http::ApiToken> token_from(const YamlNode& node, const Target& target) {
-    if (auto is = mapping(node, "name, scope and file"); !is) return std::move(is).error();
-    http::ApiToken token;
-    Mistakes mistakes;
-    for (std::size_t i = 0; i < node.members.size(); ++i) {
-        const auto& [name, value] = node.members[i];
-        if (name == "name") {
-            auto text = text_from(value);
-            if (!mistakes.found_in(text)) token.name = *text;
-        } else if (name == "scope") {
-            const auto scope = choice_from<http::AccessScope>(
-                value,
-                {{"read", http::AccessScope::Read}, {"operate", http::AccessScope::Operate}});
-            if (!mistakes.found_in(scope)) token.scope = *scope;
-        } else if (name == "file") {
-            auto file = path_from(value, target.directory);
-            if (!mistakes.found_in(file)) token.file = *file;
-        } else {
-            mistakes.add(
-                yaml_error(node.key_positions[i],
-                           "unknown key \"" + name + "\" in a token; known: name, scope, file"));
-        }
-    }
-    if (mistakes.none() && (token.name.empty() || token.file.empty())) {
-        mistakes.add(yaml_error(
-            node.where, "a token needs a name (who acts) and a file (that holds its value)"));
-    }
-    if (auto right = mistakes.told(); !right) return std::move(right).error();
-    return token;
-}
-
-Result<gitops::Repository> repository_from(const YamlNode& node) {
-    if (auto is = mapping(node, "url, type, branch, namespace and secretRef"); !is)
-        return std::move(is).error();
-    gitops::Repository repository{
-        .url = {}, .branch = {}, .type = {}, .secret = {}, .ns = "gitops"};
-    const std::map<std::string, std::string*> known{{"url", &repository.url},
-                                                    {"branch", &repository.branch},
-                                                    {"namespace", &repository.ns},
-                                                    {"secretRef", &repository.secret}};
-    Mistakes mistakes;
-    for (std::size_t i = 0; i < node.members.size(); ++i) {
-        const auto& [name, value] = node.members[i];
-        const auto member = known.find(name);
-        if (member != known.end()) {
-            auto text = text_from(value);
-            if (!mistakes.found_in(text)) *member->second = *std::move(text);
-        } else if (name == "type") {
-            auto type = choice_from<std::string>(
-                value, {{"github", "github"}, {"azure-devops", "azure-devops"}});
-            if (!mistakes.found_in(type)) repository.type = *std::move(type);
-        } else {
-            mistakes.add(yaml_error(node.key_positions[i],
-                                    "unknown key \"" + name +
-                                        "\" in a repository; known: url, type, branch, namespace, "
-                                        "secretRef"));
-        }
-    }
-    if (mistakes.none() && (repository.url.empty() || repository.type.empty() ||
-                            repository.secret.empty() || repository.ns.empty())) {
-        mistakes.add(yaml_error(
-            node.where, "a repository needs url, type (github or azure-devops) and secretRef"));
-    }
-    if (auto right = mistakes.told(); !right) return std::move(right).error();
-    return repository;
 }
 
 }  // namespace
@@ -233,32 +165,6 @@ Result<std::vector<std::string>> texts_from(const YamlNode& node) {
     }
     if (auto right = mistakes.told(); !right) return std::move(right).error();
     return values;
-}
-
-Result<void> tokens_into(const YamlNode& node, Target& target) {
-    if (node.kind != YamlNode::Kind::Sequence)
-        return yaml_error(node.where, "expected a list of {name, scope, file}");
-    Mistakes mistakes;
-    target.config.server.tokens.clear();
-    for (const YamlNode& item : node.items) {
-        auto token = token_from(item, target);
-        if (!mistakes.found_in(token)) target.config.server.tokens.push_back(std::move(*token));
-    }
-    return mistakes.told();
-}
-
-Result<void> repositories_into(const YamlNode& node, Target& target) {
-    if (node.kind == YamlNode::Kind::Null) return {};
-    if (node.kind != YamlNode::Kind::Sequence)
-        return yaml_error(node.where, "expected a list of {url, type, secretRef}");
-    Mistakes mistakes;
-    target.config.repositories.clear();
-    for (const YamlNode& item : node.items) {
-        auto repository = repository_from(item);
-        if (!mistakes.found_in(repository))
-            target.config.repositories.push_back(*std::move(repository));
-    }
-    return mistakes.told();
 }
 
 Result<void> settings_into(const YamlNode& node, Target& target) {

@@ -41,6 +41,7 @@ template <class T>
 
 Result<void> tokens_into(const model::YamlNode& node, Target& target);
 Result<void> repositories_into(const model::YamlNode& node, Target& target);
+Result<void> images_into(const model::YamlNode& node, Target& target);
 Result<void> settings_into(const model::YamlNode& node, Target& target);
 Result<void> pins_into(const model::YamlNode& node, Target& target);
 Result<void> proxy_into(const model::YamlNode& node, Target& target);

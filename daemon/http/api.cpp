@@ -7,46 +7,16 @@
 #include <functional>
 
 #include "base/log.hpp"
+#include "http/answers.hpp"
 #include "http/auth.hpp"
 #include "http/json_text.hpp"
 #include "http/query.hpp"
-#include "http/releases.hpp"
 #include "http/views_json.hpp"
 
 extern const char promotiond_openapi_yaml[];
 
 namespace promotiond::http {
 namespace {
-
-unsigned status_of(ErrorKind kind) {
-    switch (kind) {
-        case ErrorKind::Invalid: return 422;
-        case ErrorKind::NotFound: return 404;
-        case ErrorKind::Conflict: return 409;
-        case ErrorKind::Throttled:
-        case ErrorKind::Transient:
-        case ErrorKind::Cancelled: return 503;
-        case ErrorKind::Unauthorized: return 502;
-        case ErrorKind::Internal: return 500;
-    }
-    return 500;
-}
-
-void refuse(Exchange& exchange, const Error& error) {
-    if (error.kind == ErrorKind::Internal) {
-        log::error("PROMO-4006", "an API request failed",
-                   {{"request", exchange.request.request_id}, {"reason", error.message}});
-    }
-    exchange.refuse(status_of(error.kind), error.message);
-}
-
-Response json_response(unsigned status, std::string body) {
-    Response response;
-    response.status = status;
-    response.media = "application/json";
-    response.body = log::redacted(body);
-    return response;
-}
 
 // A read, with an entity tag over the body so that pollers need not fetch what they have.
 void answer_read(Exchange& exchange, std::string body) {
@@ -58,16 +28,6 @@ void answer_read(Exchange& exchange, std::string body) {
         response.status = 304;
         response.media.clear();
         response.body.clear();
-    }
-    exchange.answer(std::move(response));
-}
-
-// With where to look for the first promotion, if there is one.
-void answer_accepted(Exchange& exchange, const engine::Accepted& accepted) {
-    Response response = json_response(202, accepted_json(accepted));
-    if (!accepted.promotions.empty()) {
-        response.headers.emplace_back("Location",
-                                      "/api/v1/promotions/" + accepted.promotions.front());
     }
     exchange.answer(std::move(response));
 }
@@ -192,7 +152,6 @@ void Api::serve(const ExchangePtr& exchange) {
         case Action::RetryPromotion:
         case Action::CancelPromotion: return command(exchange);
         case Action::Approve: return approve(exchange);
-        case Action::Release: return release(exchange);
         case Action::Plan: return plan(exchange);
         case Action::ShowOpenApi:
             return exchange->answer(
@@ -238,27 +197,8 @@ void Api::approve(const ExchangePtr& exchange) const {
     core_.commands.approve({parameters.at(0), parameters.at(1)}, std::move(approval),
                            [exchange](Result<engine::Accepted> result) {
                                if (!result) return refuse(*exchange, result.error());
-                               answer_accepted(*exchange, *result);
+                               exchange->answer(accepted_response(*result));
                            });
-}
-
-void Api::release(const ExchangePtr& exchange) const {
-    const std::string& body = exchange->request.body;
-    const auto release = release_from(body);
-    if (!release) return exchange->refuse(400, release.error().message);
-    auto pipeline = pipeline_for(*release, *core_.views.snapshot());
-    if (!pipeline) return refuse(*exchange, pipeline.error());
-    model::ReceivedEvent received;
-    received.pipeline = *std::move(pipeline);
-    received.environment = std::string(model::kReleaseEnvironment);
-    received.event = model::release_event(*release);
-    received.body = body;
-    received.digest = sha256_hex(body);
-    received.peer = exchange->request.client;
-    core_.commands.submit(std::move(received), [exchange](Result<engine::Accepted> result) {
-        if (!result) return refuse(*exchange, result.error());
-        answer_accepted(*exchange, *result);
-    });
 }
 
 void Api::plan(const ExchangePtr& exchange) {

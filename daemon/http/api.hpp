@@ -22,7 +22,6 @@ public:
 
 private:
     void command(const ExchangePtr& exchange) const;
-    void release(const ExchangePtr& exchange) const;
     void approve(const ExchangePtr& exchange) const;
     void plan(const ExchangePtr& exchange);
     void read(const ExchangePtr& exchange);

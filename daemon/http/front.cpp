@@ -27,6 +27,16 @@ bool same_letters(std::string_view a, std::string_view small) {
     return true;
 }
 
+// With the suffix of RFC 6839, too: registries send types of their own.
+bool names_json(std::string_view type) {
+    constexpr std::string_view kTree = "application/";
+    constexpr std::string_view kSuffix = "+json";
+    if (same_letters(type, "application/json")) return true;
+    return type.size() > kTree.size() + kSuffix.size() &&
+           same_letters(type.substr(0, kTree.size()), kTree) &&
+           same_letters(type.substr(type.size() - kSuffix.size()), kSuffix);
+}
+
 // JSON in UTF-8, or nothing said. Bodies in another coding are not decoded: what was signed must be
 // what is read, and a small body must not become a large one.
 bool is_json(const Request& request) {
@@ -36,7 +46,7 @@ bool is_json(const Request& request) {
     }
     if (request.count("content-type") == 0) return true;
     const std::string* type = request.single("content-type");
-    if (type == nullptr || !same_letters(word_before(*type, ';'), "application/json")) return false;
+    if (type == nullptr || !names_json(word_before(*type, ';'))) return false;
     const std::size_t charset = type->find("charset=");
     if (charset == std::string::npos) return true;
     std::string_view name = word_before(std::string_view(*type).substr(charset + 8), ';');
@@ -100,7 +110,8 @@ Front::Front(const Options& options, Core core, AddressRanges trusted, Tokens to
       forwarding_(core.forwarding),
       rate_(options.rate_requests, options.rate_interval),
       intake_(core, options, post),
-      hooks_(core, std::move(keys)),
+      releases_(core, options.images),
+      hooks_(core, releases_, std::move(keys)),
       api_(core),
       // Back on the I/O thread, where everything else begins.
       guard_(core,
@@ -166,9 +177,10 @@ std::optional<Response> Front::head(Request& request) {
         return refusal(request, 411, "Content-Length is needed", "malformed");
     }
     if (route.body == Body::Json && !is_json(request)) {
-        return refusal(request, 415,
-                       "only application/json in UTF-8 and without a content coding is taken",
-                       "media-type");
+        return refusal(
+            request, 415,
+            "only JSON (application/json) in UTF-8 and without a content coding is taken",
+            "media-type");
     }
     if (forwarding_ == nullptr || !forwarding_->stands_by()) return authorize(request, route);
     // The leader will authorize it, by the same headers and bytes.
@@ -254,8 +266,10 @@ void Front::hand_over(const ExchangePtr& exchange) {
     switch (exchange->match.route->action) {
         case Action::ReceiveEvent: return intake_.event(exchange);
         case Action::ReceiveApproval: return intake_.approval(exchange);
-        case Action::ReceiveGitHubHook: return count(*exchange, hooks_.github(*exchange));
+        case Action::ReceiveGitHubHook: return count(*exchange, hooks_.github(exchange));
         case Action::ReceiveAzureHook: return count(*exchange, hooks_.azure(*exchange));
+        case Action::ReceiveRegistryHook: return count(*exchange, hooks_.registry(exchange));
+        case Action::Release: return releases_.told(exchange);
         default: return api_.serve(exchange);
     }
 }

@@ -53,6 +53,7 @@ private:
     Forwarding* forwarding_;
     RateLimit rate_;
     Intake intake_;
+    Releases releases_;
     Hooks hooks_;
     Api api_;
     Guard guard_;

@@ -1,38 +1,11 @@
 // What forges' hooks are about: the few members of their bodies that say it.
-#include <Poco/Exception.h>
-#include <Poco/JSON/Object.h>
-#include <Poco/JSON/Parser.h>
-
 #include <algorithm>
 
 #include "http/hooks.hpp"
+#include "http/json_object.hpp"
 
 namespace promotiond::http {
 namespace {
-
-using Object = Poco::JSON::Object;
-
-constexpr std::size_t kDeepest = 30;
-
-Result<Object::Ptr> object_of(const std::string& body) {
-    try {
-        Poco::JSON::Parser parser;
-        parser.setDepth(kDeepest);
-        return parser.parse(body).extract<Object::Ptr>();
-    } catch (const Poco::Exception&) {
-        return Error{ErrorKind::Invalid, "the body is no JSON object"};
-    }
-}
-
-Object::Ptr inner(const Object::Ptr& object, const std::string& key) {
-    return object.isNull() ? object : object->getObject(key);
-}
-
-std::string text(const Object::Ptr& object, const std::string& key) {
-    if (object.isNull()) return {};
-    const auto value = object->get(key);
-    return value.isString() ? value.extract<std::string>() : std::string();
-}
 
 std::string hex_or_nothing(const std::string& commit) {
     const bool hex = std::all_of(commit.begin(), commit.end(), [](unsigned char c) {
@@ -64,37 +37,38 @@ std::string number_in_queue(const std::string& branch) {
 }  // namespace
 
 Result<Sighting> read_github_hook(std::string_view event, const std::string& body) {
-    const auto root = object_of(body);
+    const auto root = json_object(body);
     if (!root) return root.error();
     Sighting sighting;
     // pull_request, pull_request_review and their like name it, merge_group by its branch;
     // check_run, check_suite and status name the commit.
-    const std::string page = text(inner(*root, "pull_request"), "html_url");
+    const std::string page = text_in(object_in(*root, "pull_request"), "html_url");
     if (!page.empty()) sighting.locations.push_back(page);
-    const std::string queued = number_in_queue(text(inner(*root, "merge_group"), "head_ref"));
-    const std::string repository = text(inner(*root, "repository"), "html_url");
+    const std::string queued =
+        number_in_queue(text_in(object_in(*root, "merge_group"), "head_ref"));
+    const std::string repository = text_in(object_in(*root, "repository"), "html_url");
     if (!queued.empty() && !repository.empty()) {
         sighting.locations.push_back(repository + "/pull/" + queued);
     }
-    if (event == "status") sighting.commit = hex_or_nothing(text(*root, "sha"));
+    if (event == "status") sighting.commit = hex_or_nothing(text_in(*root, "sha"));
     for (const char* check : {"check_run", "check_suite"}) {
         if (event != check) continue;
-        sighting.commit = hex_or_nothing(text(inner(*root, check), "head_sha"));
+        sighting.commit = hex_or_nothing(text_in(object_in(*root, check), "head_sha"));
     }
     return sighting;
 }
 
 Result<Sighting> read_azure_hook(const std::string& body) {
-    const auto root = object_of(body);
+    const auto root = json_object(body);
     if (!root) return root.error();
-    const auto resource = inner(*root, "resource");
-    const auto repository = inner(resource, "repository");
+    const auto resource = object_in(*root, "resource");
+    const auto repository = object_in(resource, "repository");
     Sighting sighting;
     if (resource.isNull() || !resource->get("pullRequestId").isInteger()) return sighting;
     const std::string page =
         "/pullrequest/" + std::to_string(resource->get("pullRequestId").convert<Poco::Int64>());
     for (const char* member : {"webUrl", "remoteUrl"}) {
-        const std::string end = from_git_on(text(repository, member));
+        const std::string end = from_git_on(text_in(repository, member));
         if (end.empty()) continue;
         sighting.locations.push_back(end + page);
         break;

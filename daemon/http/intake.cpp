@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "http/answers.hpp"
 #include "http/auth.hpp"
-#include "http/views_json.hpp"
 #include "model/codec.hpp"
 
 namespace promotiond::http {
@@ -55,18 +55,6 @@ Result<Secret> signing_key(platform::SecretStore& secrets, const std::string& ns
 bool may_come_back(const Error& error) {
     return error.kind == ErrorKind::Transient || error.kind == ErrorKind::Throttled ||
            error.kind == ErrorKind::Unauthorized;
-}
-
-Response accepted_response(const engine::Accepted& accepted) {
-    Response response;
-    response.status = 202;
-    response.media = "application/json";
-    response.body = accepted_json(accepted);
-    if (!accepted.promotions.empty()) {
-        response.headers.emplace_back("Location",
-                                      "/api/v1/promotions/" + accepted.promotions.front());
-    }
-    return response;
 }
 
 void refuse_signal(Exchange& exchange, const Error& error) {

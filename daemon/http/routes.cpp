@@ -6,7 +6,7 @@
 namespace promotiond::http {
 namespace {
 
-constexpr std::array<Route, 21> kRoutes{{
+constexpr std::array<Route, 22> kRoutes{{
     {"POST", "/promotion/{ns}/{name}/{environment}", Access::Signature, Action::ReceiveEvent,
      Body::Json},
     {"POST", "/approval/{ns}/{name}/{environment}/{revision...}", Access::Signature,
@@ -16,6 +16,7 @@ constexpr std::array<Route, 21> kRoutes{{
      Action::ReceiveEvent, Body::Json},
     {"POST", "/hooks/github", Access::Hook, Action::ReceiveGitHubHook, Body::Json},
     {"POST", "/hooks/azure", Access::Hook, Action::ReceiveAzureHook, Body::Json},
+    {"POST", "/hooks/registry", Access::Hook, Action::ReceiveRegistryHook, Body::Json},
     {"GET", "/api/v1/pipelines", Access::Read, Action::ListPipelines},
     {"GET", "/api/v1/pipelines/{ns}/{name}", Access::Read, Action::ShowPipeline},
     {"GET", "/api/v1/pipelines/{ns}/{name}/why", Access::Read, Action::ShowWhy},

@@ -15,7 +15,7 @@ namespace promotiond::http {
 enum class Access {
     Public,     // anybody who can connect
     Signature,  // the Pipeline's HMAC key
-    Hook,       // the key of a forge's hooks
+    Hook,       // the key of a forge's or a registry's hooks
     Read,       // a bearer token, or loopback while there are none
     Operate,    // the same, of scope operate
 };
@@ -25,6 +25,7 @@ enum class Action {
     ReceiveApproval,
     ReceiveGitHubHook,
     ReceiveAzureHook,
+    ReceiveRegistryHook,
     ListPipelines,
     ShowPipeline,
     ShowWhy,

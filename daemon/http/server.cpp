@@ -149,8 +149,13 @@ std::vector<Fault> faults(const Options& options) {
     note("server.tls", check_tls(options.tls));
     note("server.healthTls", check_tls(options.health_tls));
     note("server.trustedProxies", AddressRanges::parse(options.trusted_proxies));
-    note("server.hooks.github", HookKeys::load({.github = options.hooks.github, .azure = {}}));
-    note("server.hooks.azure", HookKeys::load({.github = {}, .azure = options.hooks.azure}));
+    for (const auto& [key, file] : {std::pair{"server.hooks.github", &HookFiles::github},
+                                    {"server.hooks.azure", &HookFiles::azure},
+                                    {"server.hooks.registry", &HookFiles::registry}}) {
+        HookFiles one;
+        one.*file = options.hooks.*file;
+        note(key, HookKeys::load(one));
+    }
     for (const auto& token : options.tokens) note("server.tokens", Tokens::load({token}));
     return found;
 }

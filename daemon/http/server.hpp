@@ -22,6 +22,7 @@
 #include "base/readiness.hpp"
 #include "base/result.hpp"
 #include "engine/engine.hpp"
+#include "model/release.hpp"
 #include "platform/platform.hpp"
 
 namespace promotiond::http {
@@ -40,10 +41,11 @@ struct TlsFiles {
     std::filesystem::path key;
 };
 
-// Files with the keys by which forges' hooks are known; empty = that forge's are refused.
+// Files with the keys by which senders of hooks are known; empty = that one's are refused.
 struct HookFiles {
     std::filesystem::path github;
     std::filesystem::path azure;
+    std::filesystem::path registry;  // of container images
 };
 
 struct Options {
@@ -70,7 +72,8 @@ struct Options {
     std::chrono::milliseconds wait_most{60'000};  // the most that ?wait= may ask for
     std::string path_prefix;  // e.g. "/pipelines": also accepted in front of every path
     HookFiles hooks;
-    std::vector<ApiToken> tokens;  // none = /api/v1 answers loopback peers only
+    std::vector<model::ReleasedImage> images;  // that registries tell of
+    std::vector<ApiToken> tokens;              // none = /api/v1 answers loopback peers only
 };
 
 // What Server::open() would refuse of the options, all of it, without a trace.

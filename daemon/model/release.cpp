@@ -1,5 +1,7 @@
 #include "model/release.hpp"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 
 namespace promotiond::model {
@@ -40,6 +42,17 @@ Result<void> check_release(const Release& release) {
                      "\": it takes up to 128 letters, digits and _ . -, the last two not first"};
 }
 
+std::vector<Release> releases_of(const PushedTag& pushed,
+                                 const std::vector<ReleasedImage>& images) {
+    std::vector<Release> releases;
+    for (const auto& each : images) {
+        const bool matches =
+            each.image == pushed.image && ::fnmatch(each.tags.c_str(), pushed.tag.c_str(), 0) == 0;
+        if (matches) releases.push_back({each.group, each.app, pushed.tag, each.ns, pushed.at});
+    }
+    return releases;
+}
+
 Event release_event(const Release& release) {
     Event event;
     event.object = {std::string(kReleaseApiVersion), std::string(kReleaseKind), release.group,
@@ -48,6 +61,7 @@ Event release_event(const Release& release) {
     event.reason = "ReleaseSucceeded";
     event.message = "tag " + release.tag + " of " + release.group + "/" + release.app + " is there";
     event.revision = release.tag;
+    event.timestamp = release.at;
     event.reporting_controller = "release";
     return event;
 }

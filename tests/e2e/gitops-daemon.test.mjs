@@ -1,11 +1,14 @@
 // The daemon alone, on a GitOps repository with gitops-promotion.yaml: told of an image, it brings it through all environments.
 import assert from 'node:assert/strict';
 import {afterEach, test} from 'node:test';
-import {mkdtemp, rm} from 'node:fs/promises';
+import {createHmac} from 'node:crypto';
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import path from 'node:path';
 import {Daemon, ask, until} from './daemon.mjs';
 import {Fleet, kToken, rules} from './fleet.mjs';
+
+const kHookKey = 'hook-key-canary-0123456789';
 
 let fleet;
 let daemon;
@@ -21,16 +24,27 @@ async function serve(provider, {repositories} = {}) {
   directory = await mkdtemp(path.join(tmpdir(), 'promotiond-gitops-'));
   const type = provider === 'github' ? 'github' : 'azure-devops';
   daemon = new Daemon({directory, build: process.env.PROMOTIOND_BUILD, config: {
-    gitops: {repositories: repositories ?? [{url: fleet.url, type, secretRef: 'forge'}], every: '1s'},
+    gitops: {
+      repositories: repositories ?? [{url: fleet.url, type, secretRef: 'forge'}], every: '1s',
+      images: [{image: 'hub.example.com/acme/testapp', tags: 'v*', group: 'testgroup', app: 'testapp'}],
+    },
     promotions: {backoff: {first: '20ms', most: '200ms'}, observe: {every: '100ms', most: '300ms'}},
-    server: {rateLimit: {requests: 0}},
+    server: {rateLimit: {requests: 0}, hooks: {github: 'hook', registry: 'hook'}},
   }});
   await daemon.prepare();
+  await writeFile(path.join(directory, 'hook'), `${kHookKey}\n`, {mode: 0o600});
   await daemon.writeSecret('gitops', 'forge', {token: kToken, caFile: fleet.forge.ca});
   await daemon.start();
 }
 
 const release = (tag, more = {}) => daemon.api('POST', '/releases', {body: {group: 'testgroup', app: 'testapp', tag, ...more}});
+const hook = (name, body, headers) => ask(daemon.address, 'POST', `/hooks/${name}`, {body, headers: {'content-type': 'application/json', ...headers}});
+const signed = (body, key = kHookKey) => `sha256=${createHmac('sha256', key).update(body).digest('hex')}`;
+const dispatch = (tag) => JSON.stringify({action: 'image-push', branch: 'main', client_payload: {group: 'testgroup', app: 'testapp', tag}, repository: {full_name: 'acme/fleet'}});
+const dispatched = (body, key) => hook('github', body, {'x-github-event': 'repository_dispatch', 'x-hub-signature-256': signed(body, key)});
+// As Distribution says it.
+const push = (tag, time = new Date()) => JSON.stringify({events: [{id: tag, timestamp: time.toISOString(), action: 'push', target: {repository: 'acme/testapp', tag}, request: {host: 'hub.example.com'}}]});
+const pushed = (body, key = kHookKey) => hook('registry', body, {'content-type': 'application/vnd.docker.distribution.events.v1+json', authorization: `Bearer ${key}`});
 const open = async (environment) => (await fleet.pulls()).find((pull) => pull.state === 'open' && pull.head.endsWith(`-${environment}`));
 const opened = (environment) => until(`a request into ${environment}`, () => open(environment)).catch((error) => {
   throw new Error(`${error.message}\n${daemon.logs.slice(-3000)}`);
@@ -110,6 +124,36 @@ test('a new tag takes over the open request; wrong releases say what is wrong', 
   await refused({group: 'testgroup', app: 'testapp'}, 400, /no image has the tag/);
   await refused({group: 'testgroup', app: 'testapp', tag: 'v1', when: 'now'}, 400, /'when' is not known; the body must be/);
   assert.equal((await ask(daemon.address, 'GET', '/api/v1/releases')).status, 405);
+});
+
+test('webhooks of GitHub and of registries release, and lead nowhere when they come again, over a crash too', async () => {
+  fleet = await Fleet.make('github', {config: rules({automatic: []})});
+  await serve('github');
+  const first = dispatch('v1');
+  assert.equal((await dispatched(first, 'somebody else knows this')).status, 401);
+  assert.equal((await daemon.promotions()).length, 0);
+  assert.equal((await dispatched(first)).status, 202);
+  const {number} = await opened('dev');
+  assert.equal((await pushed(push('v2'), 'somebody else knows this')).status, 401);
+  const second = push('v2');
+  const answer = await pushed(second);
+  assert.equal(answer.status, 202);
+  assert.equal(JSON.parse(answer.text).tags[0].accepted.verdict, 'Promote');
+  const isForV2 = async () => /to v2$/.test((await fleet.pull(number)).title);
+  await until('the request is for v2', isForV2);
+
+  const again = async () => {
+    for (const status of [(await dispatched(first)).status, (await pushed(second)).status, (await pushed(push('v1', new Date(Date.now() - 3600_000)))).status]) assert.equal(status, 202);
+    assert.match((await pushed(push('latest'))).text, /"ignored":"gitops.images names no application/);
+    assert.ok(await isForV2());
+    assert.equal((await fleet.pulls()).length, 1);
+    assert.deepEqual((await daemon.promotions()).map((each) => each.revision).sort(), ['v1', 'v2']);
+  };
+  await again();
+  await daemon.kill();
+  await daemon.start();
+  await again();
+  assert.ok(!daemon.logs.includes(kHookKey));
 });
 
 test('a broken gitops-promotion.yaml leaves the last good one in force, and a new application is taken', async () => {

@@ -260,3 +260,28 @@ TEST_CASE("config: what is missing is said by its key") {
     CHECK(error_of("server: {listen: 127.0.0.1:0}").find("\"journal.path\" is missing") !=
           std::string::npos);
 }
+
+TEST_CASE("config: an image of a registry is an application of a repository, told in full") {
+    const std::string repositories =
+        "gitops:\n  repositories: [{url: u, type: github, secretRef: s}]\n  images: ";
+    const auto told = [&](const std::string& image) {
+        return error_of(std::string(kMinimal) + repositories + "[" + image + "]\n");
+    };
+    const std::string rest = ", tags: \"v*\", group: shop, app: web}";
+    CHECK(told("{image: ghcr.io/acme/web" + rest) == "(accepted)");
+    CHECK(told("{image: \"hub:5000/web\"" + rest) == "(accepted)");
+    for (const char* name : {"web", "ghcr.io/", "\"ghcr.io/acme/web:v1\"",
+                             "\"https://ghcr.io/acme/web\"", "\"ghcr.io/acme/web@sha256:0\""}) {
+        INFO(name);
+        CHECK_THAT(told(std::string("{image: ") + name + rest),
+                   Catch::Contains("is no image's name"));
+    }
+    CHECK_THAT(told("{image: ghcr.io/acme/web, group: shop, app: web}"),
+               Catch::Contains("which of them are releases"));
+    CHECK_THAT(
+        told("{image: ghcr.io/acme/web, regex: x}"),
+        Catch::Contains("unknown key \"regex\" in an image; known: image, tags, group, app"));
+    CHECK_THAT(error_of(std::string(kMinimal) + "gitops: {images: [{image: ghcr.io/acme/web" +
+                        rest + "]}\n"),
+               Catch::Contains("needs gitops.repositories"));
+}

@@ -14,5 +14,7 @@ promotiond_test(http_endings
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_endings_test.cpp LINKS promotiond::http_core LABELS "unit;threads")
 promotiond_test(http_hooks
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_hooks_test.cpp LINKS promotiond::http_core OpenSSL::Crypto LABELS "unit;threads")
+promotiond_test(http_releases
+    SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_releases_test.cpp LINKS promotiond::http_core OpenSSL::Crypto Poco::JSON LABELS "unit;threads")
 promotiond_test(http_callers
     SOURCES ${CMAKE_CURRENT_LIST_DIR}/http_callers_test.cpp LINKS promotiond::http_core LABELS "unit;threads")

@@ -83,6 +83,11 @@ std::vector<Asked> good_and_refused() {
                           "6c90787d92f181d17c3e1fa3e269f52856547032df445333c2514bc2eacbfab8\r\n")});
     asked.push_back({"POST", "/hooks/github", 401, post("/hooks/github", "{}")});
 
+    asked.push_back({"POST", "/hooks/registry", 202,
+                     post("/hooks/registry", R"({"events":[]})",
+                          "Authorization: Bearer hook-key-0123456789\r\n")});
+    asked.push_back({"POST", "/hooks/registry", 401, post("/hooks/registry", "{}")});
+
     const std::string one = "/api/v1/pipelines/default/app";
     const std::string any = "/api/v1/pipelines/{}/{}";
     const auto add_read = [&](const std::string& path, const std::string& pattern) {
@@ -171,7 +176,8 @@ TEST_CASE("http: every status is in the OpenAPI document, and every one of the d
     Documented answered;
     const Folder folder;
     http::Options options;
-    options.hooks.github = options.hooks.azure = folder.write("key", "hook-key-0123456789");
+    options.hooks.github = options.hooks.azure = options.hooks.registry =
+        folder.write("key", "hook-key-0123456789");
     Running daemon(options);
     list_application(daemon.core);
     for (const Asked& asked : good_and_refused()) {
