@@ -83,6 +83,15 @@ for (const provider of ['github', 'azdo']) {
     assert.deepEqual(await open(), []);
   });
 
+  on('a run that was overtaken does not take the next environment back', {}, async () => {
+    await merged('v1');
+    const older = await fleet.checkout();
+    await merged('v2');
+    works(await fleet.ctl(await fleet.checkout(), 'promote'), /^created branch promote\/qa\//m);
+    works(await fleet.ctl(older, 'promote'), /^skipping promotion as testgroup\/dev has another tag than v1 by now$/m);
+    assert.deepEqual((await open()).map((each) => /version (v\d)/.exec(each.title)[1]), ['v2']);
+  });
+
   on('what passes is tried again, and one request comes of it', {}, async () => {
     const passing = [
       {kind: 'lose', match: create}, {kind: 'cut', match: create, times: 2}, {kind: 'half', match: create}, {...json(500, {message: 'oops'}), match: create},
