@@ -10,6 +10,10 @@
 namespace promotiond::sdk::inline v1::gitops {
 namespace {
 
+// Characters; kubernetes.io, "Object names and IDs" and "Labels and selectors", 2026-11.
+constexpr std::size_t kLongestLabel = 63;  // and name of a Service
+constexpr std::size_t kLongestName = 253;
+
 Error invalid(std::string why) { return {ErrorKind::Invalid, std::move(why)}; }
 
 YamlTree* labels_of(YamlTree& resource) {
@@ -103,6 +107,23 @@ void set_tag(YamlTree& resource, const ImageRelease& release) {
     }
 }
 
+// What the cluster would refuse would hold up the whole environment, so it is refused here.
+Result<void> check_length(const std::string& what, const std::string& text,
+                          const std::string& feature, std::size_t most) {
+    const std::size_t length = text.size() + 1 + feature.size();
+    if (length <= most) return {};
+    return invalid(what + " would be " + text + "-" + feature + ", which has " +
+                   std::to_string(length) + " characters; at most " + std::to_string(most) +
+                   " are allowed: choose a shorter name for the feature");
+}
+
+Result<void> check_name(const YamlTree& resource, const std::string& feature) {
+    const std::string kind = resource.text("kind");
+    const std::size_t most = kind == "Service" ? kLongestLabel : kLongestName;
+    return check_length("the name of " + kind, resource.find("metadata")->text("name"), feature,
+                        most);
+}
+
 std::string kustomization_of_copy(const FeatureWish& wish, const std::vector<std::string>& files) {
     YamlTree root = YamlTree::mapping();
     root.set("apiVersion", YamlTree::of_text("kustomize.config.k8s.io/v1beta1"));
@@ -170,6 +191,9 @@ Result<std::vector<FileChange>> copy_feature(const FeatureWish& wish, const Read
         return invalid("application " + name +
                        " has no featureLabelSelector, which says what is "
                        "to be copied; or set featureOverwrite: true");
+    for (const auto& [key, value] : wish.labels)
+        if (auto fits = check_length("label " + key, value, wish.feature, kLongestLabel); !fits)
+            return std::move(fits).error();
     const std::string environment = wish.release.group + "/" + wish.environment;
     bool marked = false;
     const ReadText tagged = [&](const std::string& path) -> Result<std::optional<std::string>> {
@@ -188,6 +212,7 @@ Result<std::vector<FileChange>> copy_feature(const FeatureWish& wish, const Read
     std::vector<std::string> files;
     for (auto& resource : *resources) {
         if (!is_the_applications(resource, wish.labels)) continue;
+        if (auto fits = check_name(resource, wish.feature); !fits) return std::move(fits).error();
         if (!marked) set_tag(resource, wish.release);
         if (auto* spec = resource.find("spec")) {
             if (resource.text("kind") == "Ingress") rename_hosts_of_ingress(*spec, wish.feature);
@@ -210,13 +235,16 @@ Result<std::vector<FileChange>> copy_feature(const FeatureWish& wish, const Read
     }
     if (!there.empty()) return changes;
 
-    const std::string list = environment + "/kustomization.yaml";
-    const auto text = read(list);
-    if (!text) return Error(text.error());
-    if (!*text) return invalid("there is no " + list);
-    auto longer = with_resource(**text, wish.release.app + "-" + wish.feature);
-    if (!longer) return context(std::move(longer).error(), list);
-    if (*longer != **text) changes.push_back({list, *std::move(longer)});
+    for (const auto file : kKustomizationFiles) {
+        const std::string list = environment + "/" + std::string(file);
+        const auto text = read(list);
+        if (!text) return Error(text.error());
+        if (!*text) continue;
+        auto longer = with_resource(**text, wish.release.app + "-" + wish.feature);
+        if (!longer) return context(std::move(longer).error(), list);
+        if (*longer != **text) changes.push_back({list, *std::move(longer)});
+        break;  // there is one, or nothing could have been built
+    }
     return changes;
 }
 

@@ -122,8 +122,8 @@ public:
 
 private:
     Result<std::optional<YamlTree>> kustomization_of(const std::string& directory) const {
-        for (const char* name : {"kustomization.yaml", "kustomization.yml", "Kustomization"}) {
-            const std::string path = directory + "/" + name;
+        for (const auto name : kKustomizationFiles) {
+            const std::string path = directory + "/" + std::string(name);
             const auto text = read_(path);
             if (!text) return Error(text.error());
             if (!*text) continue;

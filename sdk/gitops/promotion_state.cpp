@@ -128,6 +128,9 @@ Result<std::string> feature_name(std::string_view wish) {
         if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-') name += c;
         else if (c >= 'A' && c <= 'Z') name += static_cast<char>(c + ('a' - 'A'));
     }
+    // Neither labels nor names may begin or end with it.
+    name.erase(0, name.find_first_not_of('-'));
+    name.erase(name.find_last_not_of('-') + 1);
     if (name.empty())
         return Error{ErrorKind::Invalid,
                      "the feature's name has no letter or digit; give one with --feature"};

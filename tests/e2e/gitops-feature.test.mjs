@@ -1,5 +1,7 @@
 // promotionctl feature and feature-stale against both forges.
 import assert from 'node:assert/strict';
+import {mkdir, writeFile} from 'node:fs/promises';
+import path from 'node:path';
 import {afterEach, test} from 'node:test';
 import {Fleet, numberIn, rules, works} from './fleet.mjs';
 
@@ -76,4 +78,25 @@ test('a feature that cannot be shown is refused with the reason', async () => {
 test('the directory of another application is no stale feature, and a history that is cut off is fetched', async () => {
   fleet = await Fleet.make('github', {extra: {'testgroup/dev/testapp-api/kustomization.yaml': 'resources: []\n'}});
   works(await fleet.ctl(await fleet.checkout('--depth', '1'), 'feature-stale', ['--max-age', '1ns']), /^No stale application to remove/m);
+});
+
+test('only what is old goes, however many dashes its names have', async () => {
+  const rule = '  my-group:\n    applications:\n      my-app:\n        featureLabelSelector: {app: my-app}\n';
+  fleet = await Fleet.make('github', {isProtected: false, config: rules({automatic: [], more: rule}), extra: {
+    'my-group/dev/kustomization.yaml': 'resources:\n- pod.yaml\n- my-app-old-one\n',
+    'my-group/dev/pod.yaml': 'apiVersion: v1\nkind: Pod\nmetadata: {name: my-app, labels: {app: my-app}}\nspec: {containers: [{name: a, image: "x/my-app:v1"}]}\n',
+  }});
+  const directory = await fleet.checkout();
+  const old = path.join(directory, 'my-group/dev/my-app-old-one');
+  await mkdir(old);
+  await writeFile(path.join(old, 'kustomization.yaml'), 'commonLabels: {gitops-promotion.xenit.io/feature: old-one}\nresources: []\n');
+  await fleet.git(directory, 'add', '--all');
+  await fleet.git(directory, 'commit', '-qm', 'An old one', '--date', '2020-01-01T00:00:00Z');
+  await fleet.git(directory, 'push', '-q', 'origin', 'HEAD:main');
+  const shown = works(await fleet.ctl(directory, 'feature', ['--group', 'my-group', '--app', 'my-app', '--tag', 'v2', '--feature', 'new-one']));
+  await fleet.merge(numberIn(shown));
+  works(await fleet.ctl(await fleet.checkout(), 'feature-stale', ['--max-age', '24h']), /^created branch remove\/stale-feature /m);
+  assert.equal(await fleet.file('remove/stale-feature', 'my-group/dev/kustomization.yaml'), 'resources:\n- pod.yaml\n- my-app-new-one\n');
+  assert.match(await fleet.file('remove/stale-feature', 'my-group/dev/my-app-new-one/~G_v1_Pod--my-app.yaml'), /image: x\/my-app:v2$/m);
+  await assert.rejects(fleet.file('remove/stale-feature', 'my-group/dev/my-app-old-one/kustomization.yaml'));
 });

@@ -39,6 +39,13 @@ for (const provider of ['github', 'azdo']) {
     works(await fleet.ctl(directory, 'status'), /^Promotion was manual, skipping check$/m);
   });
 
+  on('a job for a request that has the default branch checked out looks at the request\'s branch', {}, async () => {
+    works(await fleet.new(await fleet.checkout(), 'v1'));
+    const named = provider === 'github' ? {GITHUB_HEAD_REF: kDev, GITHUB_REF: 'refs/heads/main'} : {SYSTEM_PULLREQUEST_SOURCEBRANCH: `refs/heads/${kDev}`, BUILD_SOURCEBRANCH: 'refs/pull/1/merge'};
+    works(await fleet.ctl(await fleet.checkout(), 'status', [], named), /^"dev" is the first environment so status check is skipped$/m);
+    works(await fleet.ctl(await fleet.checkout(), 'status'), /^Promotion was manual, skipping check$/m);
+  });
+
   on('going back to the tag that is there closes the request for another', {}, async () => {
     const directory = await fleet.checkout();
     const number = numberIn(works(await fleet.new(directory, 'v1')));

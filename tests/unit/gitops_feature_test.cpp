@@ -171,6 +171,45 @@ TEST_CASE("feature: what cannot be copied is refused by name") {
     CHECK_THAT(refusal({}, wish), Catch::Contains("has no featureLabelSelector"));
 }
 
+TEST_CASE("feature: a kustomization may have any of its names") {
+    for (const std::string name : {"kustomization.yml", "Kustomization"}) {
+        const auto out =
+            copied({{"shop/dev/" + name, "resources:\n- d.yaml\n"},
+                    {"shop/dev/d.yaml",
+                     "apiVersion: v1\nkind: Pod\nmetadata: {name: w, labels: {app: web}}\n"}});
+        CHECK(out.at("shop/dev/" + name) == "resources:\n- d.yaml\n- web-blue\n");
+    }
+}
+
+TEST_CASE("feature: what the cluster would refuse for its length is refused") {
+    const auto of = [](const std::string& kind, std::size_t name) {
+        return Texts{{"shop/dev/kustomization.yaml", "resources: [x.yaml]\n"},
+                     {"shop/dev/x.yaml", "apiVersion: v1\nkind: " + kind + "\nmetadata: {name: " +
+                                             std::string(name, 'n') + ", labels: {app: web}}\n"}};
+    };
+    CHECK(copied(of("Service", 58)).size() == 3);
+    CHECK_THAT(refusal(of("Service", 59)), Catch::Contains("64 characters; at most 63"));
+    CHECK(copied(of("ConfigMap", 248)).size() == 3);
+    CHECK_THAT(refusal(of("ConfigMap", 249)), Catch::Contains("the name of ConfigMap would be n"));
+    auto wish = kWish;
+    wish.feature = std::string(60, 'f');
+    CHECK_THAT(refusal(of("ConfigMap", 1), wish), Catch::Contains("label app would be web-fff"));
+}
+
+TEST_CASE("feature: a name that reads as a number or a word of YAML stays a text") {
+    for (const std::string name : {"123", "1e3", "on", "null"}) {
+        auto wish = kWish;
+        wish.feature = name;
+        const Texts texts{{"shop/dev/kustomization.yaml", "resources: [x.yaml]\n"},
+                          {"shop/dev/x.yaml",
+                           "apiVersion: v1\nkind: Pod\nmetadata: {name: w, labels: {app: web}}\n"}};
+        const auto changes = copy_feature(wish, reading(texts), {});
+        REQUIRE(changes);
+        CHECK_THAT(changes->at(1).content,
+                   Catch::Contains("gitops-promotion.xenit.io/feature: \"" + name + "\"\n"));
+    }
+}
+
 TEST_CASE("feature: the environment's list changes by one line, whatever stands around it") {
     const std::string text =
         "# top\nresources:\n  # first\n  - a.yaml # why\n  - b\nnamespace: x\n";

@@ -77,8 +77,10 @@ TEST_CASE("promotion state: branch and title follow from it") {
 
 TEST_CASE("promotion state: a feature's name is what a label may hold of the wish") {
     CHECK(*feature_name("Feature/ABC_12-x y") == "featureabc12-xy");
+    CHECK(*feature_name("-_fix--it-/") == "fix--it");
     CHECK(feature_name(std::string(63, 'a')));
     CHECK_THAT(feature_name(std::string(300, 'a')).error().message,
                Catch::Contains("300 characters; at most 63"));
-    CHECK_THAT(feature_name("/_ä").error().message, Catch::Contains("no letter or digit"));
+    for (const char* nothing : {"", "---", "/_ä"})
+        CHECK_THAT(feature_name(nothing).error().message, Catch::Contains("no letter or digit"));
 }

@@ -60,6 +60,8 @@ TEST_CASE("azdo: ssh addresses lead to the same API and stay as git needs them")
                "git@ssh.dev.azure.com:v3/acme/My%20Team/fleet"},
           Case{"ssh://git@ssh.dev.azure.com/v3/acme/My%20Team/fleet", kAcme, "My Team", "fleet",
                "ssh://git@ssh.dev.azure.com/v3/acme/My%20Team/fleet"},
+          Case{"ssh://dev.azure.com/acme/one/_git/two", kAcme, "one", "two",
+               "ssh://dev.azure.com/acme/one/_git/two"},
           Case{"ssh://git@ssh.dev.azure.com:22/v3/acme/one/two", kAcme, "one", "two",
                "ssh://git@ssh.dev.azure.com:22/v3/acme/one/two"},
           Case{"acme@vs-ssh.visualstudio.com:v3/acme/My%20Team/fleet", kAcme, "My Team", "fleet",

@@ -142,18 +142,20 @@ private:
 
     Result<void> shorten_list(const Files& files, const std::string& environment,
                               const std::vector<std::string>& gone) {
-        if (gone.empty()) return {};
-        const std::string path = environment + std::string(kKustomization);
-        const auto text = files.read(path);
-        if (!text) return Error(text.error());
-        if (!*text) return {};
-        std::string shorter = **text;
-        for (const auto& name : gone) {
-            auto next = sdk::gitops::without_resource(shorter, name);
-            if (!next) return context(std::move(next).error(), path);
-            shorter = *std::move(next);
+        for (const auto file : sdk::gitops::kKustomizationFiles) {
+            const std::string path = environment + "/" + std::string(file);
+            const auto text = files.read(path);
+            if (!text) return Error(text.error());
+            if (!*text) continue;
+            std::string shorter = **text;
+            for (const auto& name : gone) {
+                auto next = sdk::gitops::without_resource(shorter, name);
+                if (!next) return context(std::move(next).error(), path);
+                shorter = *std::move(next);
+            }
+            if (shorter != **text) changes_.push_back({path, std::move(shorter)});
+            break;
         }
-        if (shorter != **text) changes_.push_back({path, std::move(shorter)});
         return {};
     }
 

@@ -16,7 +16,9 @@ constexpr std::size_t kLargestFile = 1u << 20;
 
 struct ImageChanges {
     std::vector<FileChange> files;
-    bool marked = false;  // also where the tag is there already
+    bool marked = false;       // also where the tag is there already
+    std::size_t tags = 0;      // marked values that hold a tag
+    std::size_t tags_set = 0;  // of these, with the tag already
 };
 
 Result<ImageChanges> image_changes(const Work& work, const ObjectId& base,
@@ -35,6 +37,11 @@ Result<ImageChanges> image_changes(const Work& work, const ObjectId& base,
         auto edited = sdk::gitops::set_image_values(*text, release);
         if (!edited) return context(std::move(edited).error(), file.path);
         changes.marked = changes.marked || !edited->edits.empty();
+        for (const auto& edit : edited->edits) {
+            if (edit.after != release.tag && !edit.after.ends_with(':' + release.tag)) continue;
+            ++changes.tags;
+            if (edit.before == edit.after) ++changes.tags_set;
+        }
         if (edited->changed) changes.files.push_back({file.path, std::move(edited->text)});
     }
     return changes;
@@ -75,6 +82,16 @@ Result<std::string> close_older(const Work& work, const Proposal& proposal,
     if (auto closed = forge.close(**found); !closed) return std::move(closed).error();
     return "; closed pull request " + std::to_string((*found)->number) + ", which would set tag " +
            older.tag;
+}
+
+// Runs may overtake each other, and an old one may be run again: then the environment that it
+// promotes from has another tag by now, which goes on by itself.
+bool is_overtaken(const Work& work, const PromotionState& state) {
+    const auto base = work.repository.mirror->fetch(work.repository.base);
+    if (!base) return false;  // the proposal will say why
+    const auto now = image_changes(work, *base, state.group + "/" + state.env,
+                                   {state.group, state.app, state.tag});
+    return now && now->tags > 0 && now->tags_set == 0;
 }
 
 // What came of one environment.
@@ -152,6 +169,10 @@ Result<std::string> promote(const Work& work) {
     if (state.type == PromotionState::Type::Feature)
         return std::string("skipping promotion of feature");
     if (const auto here = work.rules.environment(state.env); !here) return Error(here.error());
+    if (auto good = check(state); !good) return std::move(good).error();
+    if (is_overtaken(work, state))
+        return "skipping promotion as " + state.group + "/" + state.env + " has another tag than " +
+               state.tag + " by now";
     state.sha = work.repository.checkout.head;
     state.feature.clear();
     std::string told = "no next environment to promote to";

@@ -20,16 +20,17 @@ std::string short_name(const std::string& ref) {
     return ref.starts_with("refs/") ? std::string() : ref;
 }
 
-// What is checked out for a pull request is often no branch: then the CI system tells, or the
-// branches of origin do.
+// What is checked out for a pull request is often no branch, or the one it is for: then the CI
+// system tells, or the branches of origin do.
 Result<std::string> current_branch(const Work& work) {
     const auto& checkout = work.repository.checkout;
-    if (!checkout.branch.empty()) return checkout.branch;
+    if (!checkout.branch.empty() && checkout.branch != work.repository.base) return checkout.branch;
     for (const char* name : {"GITHUB_HEAD_REF", "SYSTEM_PULLREQUEST_SOURCEBRANCH", "GITHUB_REF",
                              "BUILD_SOURCEBRANCH"}) {
         const auto branch = short_name(work.variable(name).value_or(""));
         if (!branch.empty()) return branch;
     }
+    if (!checkout.branch.empty()) return checkout.branch;
     if (auto likely = sdk::gitops::likely_branch(checkout); !likely.empty()) return likely;
     return Error{ErrorKind::Invalid,
                  "failed to find current branch: HEAD is detached at " + checkout.head +

@@ -10,6 +10,7 @@
 #ifndef PROMOTIOND_GITOPS_FEATURE_HPP
 #define PROMOTIOND_GITOPS_FEATURE_HPP
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -26,6 +27,10 @@ namespace promotiond::sdk::inline v1::gitops {
 // On each copy, with the feature's name; what has it is a copy already.
 inline constexpr std::string_view kFeatureLabel = "gitops-promotion.xenit.io/feature";
 
+// What a directory's kustomization may be called, the likeliest first.
+inline constexpr std::array<std::string_view, 3> kKustomizationFiles{
+    "kustomization.yaml", "kustomization.yml", "Kustomization"};
+
 // A file of the repository by its path; none = there is no such file.
 using ReadText = std::function<Result<std::optional<std::string>>(const std::string& path)>;
 
@@ -40,7 +45,8 @@ struct FeatureWish {
 
 // `there`: the paths of the files that are in the feature's directory already; those that the copy
 // does not have are removed. Invalid: no labels, no resource that has them, a kustomization that is
-// missing or uses what is not built here; with the file in the message.
+// missing or uses what is not built here, with the file in the message; a label or name that would
+// be longer than Kubernetes takes.
 [[nodiscard]] Result<std::vector<FileChange>> copy_feature(const FeatureWish& wish,
                                                            const ReadText& read,
                                                            const std::vector<std::string>& there);

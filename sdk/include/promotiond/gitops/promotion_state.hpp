@@ -39,8 +39,8 @@ struct PromotionState {
 // Invalid: there is one, and it cannot be read; it was changed by hand.
 [[nodiscard]] Result<std::optional<PromotionState>> state_in(std::string_view description);
 
-// Letters, digits and '-' of a wish, in lower case. Invalid: nothing is left, or more than 63
-// characters, which no Kubernetes label holds.
+// Letters, digits and '-' of a wish, in lower case, without '-' at its ends. Invalid: nothing is
+// left, or more than 63 characters, which no Kubernetes label holds.
 [[nodiscard]] Result<std::string> feature_name(std::string_view wish);
 
 }  // namespace promotiond::sdk::inline v1::gitops
