@@ -35,6 +35,9 @@ public:
                                                 const strategy::CallOptions& options) = 0;
     // True if one of the secrets has another value now; may block on I/O, briefly.
     [[nodiscard]] virtual bool renewed(const std::vector<strategy::GivenSecret>& given) const = 0;
+    // What a promote() of that namespace lacked is there now, or nearer; may block.
+    [[nodiscard]] virtual bool has_come(
+        const std::string& ns, const std::vector<strategy::AbsentSecret>& absent) const = 0;
     [[nodiscard]] virtual std::string lane(const strategy::Description& by,
                                            const strategy::Request& request) = 0;
 };

@@ -107,11 +107,15 @@ std::optional<Slot> Engine::State::next_due(std::size_t launching) {
 
 void Engine::State::stage_slot(Turn& turn, Slot slot) {
     const auto* found = turn.stage.find(slot.scope, slot.id);
-    const Phase wanted = slot.work == Work::Promote ? Phase::Queued : Phase::Pending;
+    const Phase wanted = slot.work == Work::Observe ? Phase::Pending : Phase::Queued;
     if (found == nullptr || found->phase != wanted) return;
     // Planned anew when the Pipeline comes back.
     const auto* pipeline = turn.stage.pipeline(slot.scope.pipeline);
     if (pipeline == nullptr) return;
+    if (slot.work == Work::Await && slot.try_anyway > clock.steady_now()) {
+        return stage_look(turn, std::move(slot), *found);
+    }
+    if (slot.work == Work::Await) slot = {slot.scope, slot.id, Work::Promote};
     model::Promotion promotion = *found;
     const auto give_up = [&](const std::string& why) {
         promotion.phase = Phase::Failed;
@@ -176,31 +180,43 @@ void Engine::State::wait_for_strategy(Turn& turn, model::Promotion promotion,
 void Engine::State::launch(Launch launch) {
     const CallNumber number = ++last_call_;
     launch.call.started = clock.steady_now();
-    launch.call.can_observe = launch.by->can_observe;
+    launch.call.can_observe = launch.by != nullptr && launch.by->can_observe;
     strategy::CallOptions call{options.call_deadline, launch.call.stop.get_token(), {}};
     const Work work = launch.call.slot.work;
+    auto absent = launch.call.slot.absent;
     calls_.emplace(number, std::move(launch.call));
     workers_.run([this, number, work, call = std::move(call), by = launch.by,
-                  request = std::move(launch.request), promotion = std::move(launch.promotion)] {
+                  request = std::move(launch.request), promotion = std::move(launch.promotion),
+                  absent = std::move(absent)] {
         strategy::Answer answer;
         try {
-            answer = work == Work::Promote ? carrier->promote(*by, request, call)
-                                           : carrier->observe(*by, request, promotion, call);
+            switch (work) {
+                case Work::Promote: answer = carrier->promote(*by, request, call); break;
+                case Work::Observe: answer = carrier->observe(*by, request, promotion, call); break;
+                case Work::Await:
+                    const bool come = carrier->has_come(promotion.scope.pipeline.ns, absent);
+                    answer.outcome = come ? Outcome::Done : Outcome::Retry;
+                    break;
+            }
         } catch (const std::exception& thrown) {
             // Strategies contain their plugins; this is memory running out or a bug of ours.
             answer = {};
             answer.outcome = Outcome::Retry;
             answer.message = std::string("the call failed inside the daemon: ") + thrown.what();
         }
-        metrics
-            .counter("promotiond_strategy_calls_total", "Verbs of strategies that returned",
-                     {{"strategy", by->name}, {"outcome", std::string(name_of(answer.outcome))}})
-            .add();
+        if (by != nullptr) {
+            metrics
+                .counter(
+                    "promotiond_strategy_calls_total", "Verbs of strategies that returned",
+                    {{"strategy", by->name}, {"outcome", std::string(name_of(answer.outcome))}})
+                .add();
+        }
         (void)post(OutcomeSignal{number, std::move(answer)}, false);
     });
 }
 
 void Engine::State::stage_returned(Turn& turn, const Returned& returned) {
+    if (returned.slot.work == Work::Await) return stage_looked(turn, returned);
     const auto* found = turn.stage.find(returned.slot.scope, returned.slot.id);
     const bool promoted = returned.slot.work == Work::Promote;
     if (found == nullptr || found->phase != (promoted ? Phase::Running : Phase::Pending)) {
@@ -235,6 +251,7 @@ void Engine::State::stage_promoted(Turn& turn, model::Promotion promotion,
             promotion.not_before = promotion.updated + options.observe_every;
             break;
         case Outcome::Retry:
+            if (!answer.absent.empty()) return wait_for_secret(turn, std::move(promotion), answer);
             promotion.phase = promotion.attempt >= options.attempts ? Phase::Failed : Phase::Queued;
             if (promotion.phase == Phase::Failed) {
                 promotion.reason = "gave up after " + std::to_string(promotion.attempt) +

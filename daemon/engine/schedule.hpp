@@ -1,7 +1,7 @@
 // Schedule: which promotion is worked on next. Timers, the queue of what is due - fair between
 // Pipelines, first come first served within one - and lanes, in which one call runs at a time.
 //
-// Knows nothing of strategies or the journal. Thread-safety: none; it is the engine's own.
+// Asks neither strategies nor the journal. Thread-safety: none; it is the engine's own.
 #pragma once
 
 #include <chrono>
@@ -17,17 +17,21 @@
 
 #include "base/clock.hpp"
 #include "model/promotion.hpp"
+#include "strategy/strategy.hpp"
 
 namespace promotiond::engine {
 
-enum class Work { Promote, Observe };
+// Await: see whether the secret has come that kept it from being promoted.
+enum class Work { Promote, Observe, Await };
 
 // One thing to do for a promotion, which has at most one.
 struct Slot {
     model::Scope scope;
     model::PromotionId id;
     Work work = Work::Promote;
-    std::chrono::milliseconds interval{0};  // with Observe: the pause before this look
+    std::chrono::milliseconds interval{0};  // with Observe and Await: the pause before this look
+    std::vector<strategy::AbsentSecret> absent = {};  // with Await
+    SteadyTime try_anyway{};                          // with Await: promoted then, come what may
 };
 using SlotNumber = std::uint64_t;
 

@@ -1,8 +1,9 @@
 // The engine's inside: its inbox, its thread, and what that thread alone knows. Included by this
 // folder only. signals.cpp stages what came in, dispatcher.cpp what is due and what came of it,
-// overtaking.cpp what that means for older promotions, takeover.cpp what another leader told of its
-// own, remembered.cpp what needs the journal's memory, renewals.cpp what a new secret lets go on;
-// turn.cpp commits and answers, loop.cpp waits, engine.cpp is the way in.
+// awaiting.cpp what waits for a secret, overtaking.cpp what that means for older promotions,
+// takeover.cpp what another leader told of its own, remembered.cpp what needs the journal's memory,
+// renewals.cpp what a new secret lets go on; turn.cpp commits and answers, loop.cpp waits,
+// engine.cpp is the way in.
 #pragma once
 
 #include <condition_variable>
@@ -97,7 +98,7 @@ struct Again {
 // What to launch once the batch is durable.
 struct Launch {
     Call call;
-    const strategy::Description* by = nullptr;
+    const strategy::Description* by = nullptr;  // null with Work::Await
     strategy::Request request;
     model::Promotion promotion;
 };
@@ -230,6 +231,11 @@ private:
     void wait_for_strategy(Turn& turn, model::Promotion promotion, const Error& missing);
     [[nodiscard]] std::chrono::milliseconds backoff(std::uint32_t attempt,
                                                     const strategy::Answer& answer);
+
+    // awaiting.cpp
+    void wait_for_secret(Turn& turn, model::Promotion promotion, const strategy::Answer& answer);
+    void stage_look(Turn& turn, Slot slot, const model::Promotion& promotion);
+    void stage_looked(const Turn& turn, const Returned& returned);
 
     // renewals.cpp
     void handle(Turn&, const RenewalSignal&) { renewals_.hurry(); }

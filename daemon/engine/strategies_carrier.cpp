@@ -33,6 +33,10 @@ public:
     bool renewed(const std::vector<strategy::GivenSecret>& given) const override {
         return strategies_.renewed(given);
     }
+    bool has_come(const std::string& ns,
+                  const std::vector<strategy::AbsentSecret>& absent) const override {
+        return strategies_.has_come(ns, absent);
+    }
     std::string lane(const strategy::Description& by, const strategy::Request& request) override {
         return strategies_.lane(by, request);
     }

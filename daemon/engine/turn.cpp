@@ -88,7 +88,7 @@ void Engine::State::settle(Turn& turn) {
     tell_status(turn.touched);
     for (auto& [slot, wait] : turn.again) {
         const auto* current = turn.stage.find(slot.scope, slot.id);
-        const Phase wanted = slot.work == Work::Promote ? Phase::Queued : Phase::Pending;
+        const Phase wanted = slot.work == Work::Observe ? Phase::Pending : Phase::Queued;
         const SteadyTime due = clock.steady_now() + wait;
         // Somebody may have asked for a look meanwhile, which is sooner.
         const bool sooner =

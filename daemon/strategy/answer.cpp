@@ -135,6 +135,7 @@ Answer judge(std::int32_t code, RawAnswer raw) {
     if (!answer.details.empty() && !is_json_object(answer.details)) answer.details.clear();
     answer.answered = raw.answered;
     answer.secrets = std::move(raw.secrets);
+    if (answer.outcome == Outcome::Retry) answer.absent = std::move(raw.absent);
     if (raw.retry_after_ms > 0) {
         answer.retry_after = std::min(std::chrono::milliseconds{raw.retry_after_ms}, kLongestWait);
     }

@@ -20,6 +20,7 @@ struct RawAnswer {
     std::string external_id;
     std::string details;
     std::int64_t retry_after_ms = 0;
+    std::vector<AbsentSecret> absent;
     std::vector<std::string> breaches;
     std::vector<GivenSecret> secrets;
 };

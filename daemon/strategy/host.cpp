@@ -107,6 +107,7 @@ void CallState::open(Scope scope) {
     scope_ = std::move(scope);
     begun_ = host_->services().clock->steady_now();
     credential_.clear();
+    reached_out_ = false;
     answer_ = {};
     open_ = true;
 }
@@ -120,6 +121,7 @@ RawAnswer CallState::close() {
         open_ = false;
         scratch.swap(scratch_);
         answer = std::move(answer_);
+        if (reached_out_) answer.absent.clear();
         answer_ = {};
         std::swap(ended, scope_);
     }
@@ -197,6 +199,21 @@ void CallState::gave_secret(std::string_view name, std::string_view key, const S
     if (given.size() == kMostSecrets) given.erase(given.begin());
     given.push_back(
         {scope_.pipeline_namespace, std::string(name), std::string(key), hash_of(value)});
+    std::erase_if(answer_.absent, [&](const AbsentSecret& each) { return each.name == name; });
+}
+
+// Many keys are a person's choice: a secret that gave one value is not what a call lacks.
+void CallState::lacks_secret(AbsentSecret absent) {
+    const std::scoped_lock lock(mutex_);
+    const auto& given = answer_.secrets;
+    const bool had = std::any_of(given.begin(), given.end(),
+                                 [&](const auto& each) { return each.name == absent.name; });
+    if (!had && answer_.absent.size() < kMostSecrets) answer_.absent.push_back(std::move(absent));
+}
+
+void CallState::reaches_out() {
+    const std::scoped_lock lock(mutex_);
+    reached_out_ = true;
 }
 
 std::size_t hash_of(const Secret& secret) { return std::hash<std::string_view>{}(secret.reveal()); }

@@ -14,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -74,6 +75,9 @@ public:
     // NAMESPACE/SECRET of the last secret that was asked for; empty: none was.
     [[nodiscard]] std::string credential();
     void gave_secret(std::string_view name, std::string_view key, const Secret& value);
+    void lacks_secret(AbsentSecret absent);
+    // It asks for something beyond its secrets.
+    void reaches_out();
     // False: the call was cancelled meanwhile.
     [[nodiscard]] bool pause(std::chrono::milliseconds time);
     // False, and recorded as a breach, once the verb has returned.
@@ -94,11 +98,14 @@ private:
     Scope scope_;
     SteadyTime begun_{};
     std::string credential_;
+    bool reached_out_ = false;
     RawAnswer answer_;
     std::filesystem::path scratch_;
 };
 
 [[nodiscard]] std::size_t hash_of(const Secret& secret);
+// What a store's refusal means for a plugin; none for a name or key that no store could have.
+[[nodiscard]] std::optional<AbsentSecret::Lack> lack_of(const Error& error);
 
 // The table of a host service, or null.
 [[nodiscard]] const void* service_table(const Host& host, std::string_view id);

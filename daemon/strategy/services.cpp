@@ -32,11 +32,6 @@ bool is_plain_name(std::string_view name) {
     });
 }
 
-// Which of secret and key is absent is told by the store's message only; see HostServices.
-bool is_about_key(const Error& error) {
-    return error.message.starts_with("key ") || error.message.find("no key") != std::string::npos;
-}
-
 // PROMOTIOND_SECRET_OK with the value in `value`, else why not.
 std::int32_t fetch_secret(CallState& call, std::string_view name, std::string_view key,
                           Secret& value) {
@@ -50,10 +45,12 @@ std::int32_t fetch_secret(CallState& call, std::string_view name, std::string_vi
         value = std::move(*found);
         return PROMOTIOND_SECRET_OK;
     }
-    const auto& error = found.error();
-    if (error.kind == ErrorKind::Invalid) return PROMOTIOND_SECRET_INVALID;
-    if (error.kind != ErrorKind::NotFound) return PROMOTIOND_SECRET_UNAVAILABLE;
-    return is_about_key(error) ? PROMOTIOND_SECRET_NO_KEY : PROMOTIOND_SECRET_NO_SECRET;
+    const auto lack = lack_of(found.error());
+    if (!lack) return PROMOTIOND_SECRET_INVALID;
+    call.lacks_secret({std::string(name), std::string(key), *lack});
+    if (*lack == AbsentSecret::Lack::Unavailable) return PROMOTIOND_SECRET_UNAVAILABLE;
+    return *lack == AbsentSecret::Lack::Key ? PROMOTIOND_SECRET_NO_KEY
+                                            : PROMOTIOND_SECRET_NO_SECRET;
 }
 
 std::int32_t get_secret(const promotiond_call* c_call, promotiond_view name, promotiond_view key,
@@ -169,6 +166,7 @@ std::variant<net::Response, net::HttpError> exchange(CallState& call,
     if (!call.still_open("http.send")) {
         return net::HttpError{net::Failure::Cancelled, "the verb has returned"};
     }
+    call.reaches_out();
     if (call.remaining().count() == 0) {
         return net::HttpError{net::Failure::Timeout, "the deadline of the call has passed"};
     }
@@ -220,6 +218,7 @@ std::int32_t connect(const promotiond_call* c_call, promotiond_view host, std::u
     *fd = -1;
     try {
         if (!call.still_open("dial.connect")) return PROMOTIOND_HTTP_CANCELLED;
+        call.reaches_out();
         if (call.cancelled()) return PROMOTIOND_HTTP_CANCELLED;
         auto answer = call.host().services().http->dial(std::string(text_of(host)), port,
                                                         std::string(text_of(proxy)),
@@ -276,6 +275,7 @@ bool scratch(const promotiond_call* c_call, promotiond_sink sink, void* user) {
     auto& call = CallState::of(c_call);
     try {
         if (!call.still_open("workspace.scratch")) return false;
+        call.reaches_out();
         return deliver(call, call.scratch(), sink, user);
     } catch (...) {
         return false;
@@ -286,6 +286,7 @@ bool cache(const promotiond_call* c_call, promotiond_view key, promotiond_sink s
     auto& call = CallState::of(c_call);
     try {
         if (!call.still_open("workspace.cache")) return false;
+        call.reaches_out();
         return deliver(call, cache_directory(call.host(), text_of(key)), sink, user);
     } catch (...) {
         return false;
@@ -298,6 +299,15 @@ constexpr promotiond_workspace kWorkspace{sizeof(promotiond_workspace), 0, &scra
 constexpr promotiond_dial kDial{sizeof(promotiond_dial), 0, &connect};
 
 }  // namespace
+
+// Which of secret and key is absent is told by the store's message only; see HostServices.
+std::optional<AbsentSecret::Lack> lack_of(const Error& error) {
+    if (error.kind == ErrorKind::Invalid) return std::nullopt;
+    if (error.kind != ErrorKind::NotFound) return AbsentSecret::Lack::Unavailable;
+    const bool about_key =
+        error.message.starts_with("key ") || error.message.find("no key") != std::string::npos;
+    return about_key ? AbsentSecret::Lack::Key : AbsentSecret::Lack::Secret;
+}
 
 const void* service_table(const Host& host, std::string_view id) {
     const auto& services = host.services();

@@ -267,6 +267,14 @@ Answer Strategies::plan(const Description& strategy, const Request& request,
         });
 }
 
+bool Strategies::has_come(const std::string& ns, const std::vector<AbsentSecret>& absent) const {
+    const auto& store = state_->services->secret;
+    return store && std::any_of(absent.begin(), absent.end(), [&](const AbsentSecret& each) {
+               const auto found = store(ns, each.name, each.key);
+               return found || lack_of(found.error()).value_or(each.lack) > each.lack;
+           });
+}
+
 std::vector<net::BudgetState> Strategies::budgets() const {
     const auto* budgets = state_->services->budgets;
     return budgets == nullptr ? std::vector<net::BudgetState>() : budgets->states();

@@ -80,6 +80,14 @@ struct GivenSecret {
     std::size_t value = 0;  // its hash: tells whether it is another one now, and nothing else
 };
 
+// A value of a secret that a call asked for in vain.
+struct AbsentSecret {
+    std::string name;
+    std::string key;
+    // From far to near: the store says nothing, has no such secret, or one without that key.
+    enum class Lack { Unavailable, Secret, Key } lack = Lack::Secret;
+};
+
 struct Answer {
     Outcome outcome = Outcome::Rejected;
     std::string message;  // why it is Retry, Rejected or Cancelled
@@ -88,6 +96,9 @@ struct Answer {
     std::string external_id;
     std::string details;  // JSON object or empty
     std::optional<std::chrono::milliseconds> retry_after;
+    // Of a Retry that came of nothing else: the call had no value of these secrets, and asked for
+    // nothing beyond secrets. It is worth no further call before Strategies::has_come().
+    std::vector<AbsentSecret> absent;
     bool answered = false;    // the verb gave an answer (else summary... details are empty)
     bool misbehaved = false;  // it broke the contract; message says how
     std::vector<GivenSecret> secrets;
@@ -158,6 +169,10 @@ public:
                                  const CallOptions& options);
     [[nodiscard]] Answer plan(const Description& strategy, const Request& request,
                               const CallOptions& options);
+    // One of these is nearer now than it was. Asks the store of secrets, and may block as that
+    // does.
+    [[nodiscard]] bool has_come(const std::string& ns,
+                                const std::vector<AbsentSecret>& absent) const;
     // Of the APIs that strategies have asked; empty without HostServices::budgets.
     [[nodiscard]] std::vector<net::BudgetState> budgets() const;
     // True if one of them has another value now. One that cannot be read has not. May block on I/O,

@@ -61,6 +61,7 @@ public:
         answer.outcome =
             promote_revision ? promote_revision(request.revision) : on_promote(request.attempt);
         answer.retry_after = retry_after;
+        if (answer.outcome == Outcome::Retry) answer.absent = absent;
         answer.summary = "from " + request.previous_revision;
         if (answer.outcome == Outcome::Pending) answer.location = "https://forge/1";
         if (answer.outcome == Outcome::Pending && own_pull_requests) {
@@ -94,6 +95,11 @@ public:
         return one_lane ? "one" : request.target;
     }
 
+    bool has_come(const std::string&, const std::vector<strategy::AbsentSecret>&) const override {
+        ++looked_for;
+        return come;
+    }
+
     void let_go() {
         const std::lock_guard held(mutex_);
         hold = false;
@@ -125,6 +131,9 @@ public:
     std::atomic<bool> hold{false};
     std::atomic<bool> hears_no_stop{false};
     std::atomic<bool> merged{false};
+    std::vector<strategy::AbsentSecret> absent;  // with Retry
+    std::atomic<bool> come{false};               // what was absent
+    mutable std::atomic<int> looked_for{0};
     std::atomic<int> promoted{0};
     std::atomic<int> observed{0};
     std::atomic<int> most_running{0};

@@ -46,6 +46,15 @@ public:
         if (act == "secret") return secret(call, "token");
         if (act == "other key") return secret(call, "absent");
         if (act == "path key") return secret(call, "../token");
+        if (act == "needs token") return needs_token(call);
+        if (act == "needs token beside user") {
+            static_cast<void>(call.optional_secret("forge", "username"));
+            return needs_token(call);
+        }
+        if (act == "needs token after http") {
+            static_cast<void>(http(call));
+            return needs_token(call);
+        }
         if (act == "http") return http(call);
         if (act == "budget") return http(call, {{"Promotiond-Budget", "open write core"}});
         if (act == "scratch") return directory(call.scratch_directory());
@@ -83,6 +92,11 @@ private:
         if (!value) return sdk::Outcome::from(value.error());
         if (!value->has_value()) return sdk::Outcome::done().with_summary("absent");
         return sdk::Outcome::done().with_summary("is " + std::string((*value)->reveal()));
+    }
+    static sdk::Outcome needs_token(const sdk::Call& call) {
+        const auto token = call.optional_secret("forge", "token");
+        if (token && token->has_value()) return sdk::Outcome::done();
+        return sdk::Outcome::retry_after({}, "no token");
     }
     static sdk::Outcome http(const sdk::Call& call,
                              decltype(sdk::HttpRequest::headers) headers = {{"X-A", "1"}}) {
@@ -253,6 +267,48 @@ TEST_CASE(
     CHECK(strategies->renewed(given));
     services.secrets.clear();  // it is being replaced
     CHECK_FALSE(strategies->renewed(given));
+}
+
+TEST_CASE("strategy: a call that lacked a secret and asked for nothing else says what it lacked") {
+    using Lack = promotiond::strategy::AbsentSecret::Lack;
+    Services services;
+    const auto strategies = load(services);
+    auto lacked = promote(*strategies, "needs token").absent;
+    REQUIRE(lacked.size() == 1);
+    CHECK(lacked[0].name == "forge");
+    CHECK(lacked[0].key == "token");
+    CHECK(lacked[0].lack == Lack::Secret);
+    CHECK_FALSE(strategies->has_come("team", lacked));
+    services.secrets["elsewhere/forge/token"] = "not yours";
+    CHECK_FALSE(strategies->has_come("team", lacked));
+    // It may have what is needed by another name.
+    services.secrets["team/forge/username"] = "bot";
+    CHECK(strategies->has_come("team", lacked));
+
+    lacked = promote(*strategies, "needs token").absent;
+    REQUIRE(lacked.size() == 1);
+    CHECK(lacked[0].lack == Lack::Key);
+    CHECK_FALSE(strategies->has_come("team", lacked));
+    services.secrets["team/forge/token"] = "t0ken-value";
+    CHECK(strategies->has_come("team", lacked));
+    CHECK(promote(*strategies, "needs token").absent.empty());
+}
+
+TEST_CASE("strategy: a try that had part of its secret, or asked others, failed for all we know") {
+    Services services;
+    promotiond::Metrics metrics;
+    net::HttpClient client({}, metrics);
+    services.http = &client;
+    services.secrets["team/forge/username"] = "bot";
+    const auto strategies = load(services);
+    promotiond::test::http_script() = [](const net::Request&, const std::stop_token&) {
+        return promotiond::test::HttpAnswer(net::Response{503, {}, ""});
+    };
+    for (const char* act : {"needs token beside user", "needs token after http"}) {
+        const auto answer = promote(*strategies, act);
+        CHECK(answer.outcome == Outcome::Retry);
+        CHECK(answer.absent.empty());
+    }
 }
 
 TEST_CASE("strategy: HTTP goes through the daemon's client, bounded by the call") {
