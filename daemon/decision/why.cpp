@@ -58,6 +58,16 @@ Finding about_pending(const Promotion& promotion, const std::string& what) {
             promotion.updated};
 }
 
+// What somebody was asked to judge is not let go by an edit of the rule.
+std::string manual_no_more(const Pipeline& pipeline, const std::string& environment) {
+    const auto index = pipeline.index_of(environment);
+    const auto* policy =
+        index == Pipeline::npos ? nullptr : pipeline.policy_for(pipeline.environments[index]);
+    if (policy == nullptr || policy->manual) return {};
+    return ", though promotions to " + environment +
+           " are not manual any more: that lets go newer revisions only";
+}
+
 Finding about_promotion(const Pipeline& pipeline, const Promotion& promotion, WallTime now) {
     const auto& [id, environment, target] = promotion.scope;
     const std::string place = target.empty() ? environment : environment + "/" + target;
@@ -66,7 +76,8 @@ Finding about_promotion(const Pipeline& pipeline, const Promotion& promotion, Wa
     switch (promotion.phase) {
         case Phase::AwaitingApproval:
             return {80,
-                    {"waiting-for-approval", what + " waits for an approval"},
+                    {"waiting-for-approval",
+                     what + " waits for an approval" + manual_no_more(pipeline, environment)},
                     command(pipeline, "approve", environment + " " + promotion.revision),
                     promotion.created};
         case Phase::Queued: return about_queued(promotion, what, now);

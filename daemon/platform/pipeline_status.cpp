@@ -197,6 +197,13 @@ json::object target_json(const Pipeline& pipeline, const Target& target, const O
     return result;
 }
 
+std::string reason_of(const Promotion& promotion, const model::PromotionPolicy* policy) {
+    const bool left =
+        promotion.phase == Phase::AwaitingApproval && (policy == nullptr || !policy->manual);
+    return promotion.reason +
+           (left ? "; that promotions are not manual any more lets go newer ones only" : "");
+}
+
 json::object environment_json(const PipelineState& state, const Environment& environment,
                               const StatusView& view) {
     json::object result;
@@ -220,7 +227,7 @@ json::object environment_json(const PipelineState& state, const Environment& env
         json::object promotion{{"id", last->id},
                                {"revision", last->revision},
                                {"phase", std::string(name_of(last->phase))},
-                               {"reason", cut(last->reason, kLongestMessage)},
+                               {"reason", cut(reason_of(*last, policy), kLongestMessage)},
                                {"lastTransitionTime", time_text(last->updated)}};
         if (!last->location.empty()) promotion["url"] = last->location;
         result["lastPromotion"] = std::move(promotion);

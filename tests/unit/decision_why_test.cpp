@@ -80,6 +80,19 @@ TEST_CASE("why: each phase of a promotion has its words and its way on") {
     CHECK(why_prod(story).unblock.empty());
 }
 
+TEST_CASE(
+    "why: what waits for an approval goes on waiting when promotions are not manual any more") {
+    Story story(kTwo, "{manual: true, notification: {}}");
+    story.tell("dev", "a", "7");
+    story.tell("dev", "b", "7");
+    story.pipeline.promotion->manual = false;
+    CHECK(why_prod(story).reasons[0].code == "waiting-for-approval");
+    CHECK(why_prod(story).headline ==
+          "the promotion of 7 to prod waits for an approval, though promotions to prod are not "
+          "manual any more: that lets go newer revisions only");
+    CHECK(why_prod(story).unblock == "promotionctl approve default/app prod 7");
+}
+
 TEST_CASE("why: it names an older pull request that still stands open beside what waits") {
     Story story(kTwo, "{manual: true, notification: {}}");
     const auto deploy = [&story](const std::string& revision) {
