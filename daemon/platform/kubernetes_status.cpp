@@ -139,12 +139,15 @@ private:
                 found->second.due = clock_.steady_now() + options_.pause_first;
             return;
         }
-        // An object of the wrong types cannot be applied to, as that reads all of it.
-        const auto kind = fault.empty() ? KubePatchKind::Apply : KubePatchKind::Merge;
+        // An object of the wrong types cannot be applied to, as that reads all of it; and an apply
+        // takes nothing away that another field manager wrote.
+        const std::string leftover = leftovers(current, status);
+        const bool apply = fault.empty() && leftover.empty();
+        const std::string& merged = leftover.empty() ? status : leftover;
         const auto written = client_.patch(
-            kPipelines, {name.ns, name.name}, kind,
-            fault.empty() ? apply_body(name, status) : R"({"status":)" + status + "}",
-            {.subresource = "status", .field_manager = kFieldManager, .force = fault.empty()},
+            kPipelines, {name.ns, name.name}, apply ? KubePatchKind::Apply : KubePatchKind::Merge,
+            apply ? apply_body(name, status) : R"({"status":)" + merged + "}",
+            {.subresource = "status", .field_manager = kFieldManager, .force = apply},
             {.stop = stop});
         count(written ? "written" : std::string(name_of(written.error().reason)));
         if (written && fault.empty() && options_.written) options_.written(state);

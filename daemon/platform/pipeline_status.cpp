@@ -260,6 +260,19 @@ bool contains(const json::value& current, const json::value& wanted) {
     });
 }
 
+// Null for each member that wanted does not have.
+json::object surplus(const json::object& current, const json::object& wanted) {
+    json::object patch;
+    for (const auto& each : current) {
+        const auto* kept = wanted.if_contains(each.key());
+        if (kept == nullptr) patch[each.key()] = nullptr;
+        if (kept == nullptr || !kept->is_object() || !each.value().is_object()) continue;
+        auto below = surplus(each.value().get_object(), kept->get_object());
+        if (!below.empty()) patch[each.key()] = std::move(below);
+    }
+    return patch;
+}
+
 }  // namespace
 
 std::string pipeline_status(const PipelineState& state, std::string_view current,
@@ -290,13 +303,19 @@ std::string faulty_status(const std::string& fault, std::int64_t generation,
 }
 
 bool says_already(std::string_view current, std::string_view wanted) {
+    return contains(parsed(current), parsed(wanted)) && leftovers(current, wanted).empty();
+}
+
+std::string leftovers(std::string_view current, std::string_view wanted) {
     const json::value now = parsed(current);
     const json::value then = parsed(wanted);
-    if (!contains(now, then)) return false;
-    // An environment that is gone from the Pipeline must go from the status as well.
+    if (!contains(now, then)) return {};
     const auto* old = member(now, "environments");
     const auto* fresh = member(then, "environments");
-    return old == nullptr || fresh == nullptr || old->size() == fresh->size();
+    if (old == nullptr || fresh == nullptr) return {};
+    auto gone = surplus(*old, *fresh);
+    if (gone.empty()) return {};
+    return json::serialize(json::object{{"environments", std::move(gone)}});
 }
 
 }  // namespace promotiond::platform

@@ -32,7 +32,12 @@ struct StatusView {
 [[nodiscard]] std::string faulty_status(const std::string& fault, std::int64_t generation,
                                         std::string_view current, WallTime now);
 
-// True if writing `wanted` over `current` would change nothing that wanted says.
+// True if `current` says what `wanted` says, and of environments nothing else.
 [[nodiscard]] bool says_already(std::string_view current, std::string_view wanted);
+
+// What an apply of `wanted` leaves standing in the environments of `current`: fields that another
+// field manager wrote. JSON merge patch (RFC 7396) of the status that takes them away; empty: there
+// are none, or `wanted` is not applied yet.
+[[nodiscard]] std::string leftovers(std::string_view current, std::string_view wanted);
 
 }  // namespace promotiond::platform

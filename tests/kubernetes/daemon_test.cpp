@@ -243,6 +243,38 @@ TEST_CASE("daemon: a status that somebody overwrote is written again, and only t
     CHECK(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
 }
 
+TEST_CASE(
+    "daemon: what pipeline-controller left in the status goes, as if it had never been there") {
+    const auto ns = make_spaces(management());
+    make_application(management(), ns);
+    make_application(management(), ns + "-prod");
+    management().apply(pipeline({.ns = ns}));
+    const auto leave = [&] {
+        const auto answer = management().send(
+            "PATCH",
+            "/apis/pipelines.weave.works/v1alpha1/namespaces/" + ns +
+                "/pipelines/app/status?fieldManager=manager",
+            R"({"status":{"environments":{"dev":{"waitingApproval":{"revision":"0.9.0"}},"qa":{}}}})",
+            "application/merge-patch+json");
+        REQUIRE(answer.code == 200);
+    };
+    const auto is_clean = [&] {
+        const auto status = status_of(ns);
+        const auto* environments = status.if_contains("environments");
+        if (environments == nullptr || !environments->is_object()) return false;
+        const auto* dev = environments->get_object().if_contains("dev");
+        return dev != nullptr && !environments->get_object().contains("qa") &&
+               !dev->as_object().contains("waitingApproval") &&
+               dev->as_object().contains("targets");
+    };
+    leave();  // before it was there
+    const Daemon daemon(ns);
+    CHECK(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
+    CHECK(eventually(is_clean));
+    leave();  // and while it is
+    CHECK(eventually(is_clean));
+}
+
 TEST_CASE("daemon: a Pipeline that cannot be read harms no other") {
     const auto ns = make_spaces(management());
     make_application(management(), ns);

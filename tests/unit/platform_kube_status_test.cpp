@@ -104,6 +104,25 @@ TEST_CASE(
     CHECK(writing.cluster.server.requests().size() == 2);
 }
 
+TEST_CASE("kube status: what another field manager left in an environment is taken away") {
+    Writing writing({written("8"), written("10")});
+    writing.stands();
+    writing.found("7");
+    REQUIRE(eventually([&] { return writing.writes("written") == 1; }));
+    const auto first = writing.cluster.server.requests()[0];
+    const auto body = first.substr(first.find("\r\n\r\n") + 4);
+    const JsonView sent(body);
+    std::string said(sent["status"].raw());
+    const std::string none = R"("environments":{})";
+    REQUIRE(said.find(none) != std::string::npos);
+    said.replace(said.find(none), none.size(), R"("environments":{"old":{"targets":[]}})");
+    writing.found("9", said);
+    REQUIRE(eventually([&] { return writing.writes("written") == 2; }));
+    const auto second = writing.cluster.server.requests()[1];
+    CHECK(second.find("application/merge-patch+json") != std::string::npos);
+    CHECK(second.ends_with(R"({"status":{"environments":{"old":null}}})"));
+}
+
 TEST_CASE("kube status: a right that is missing is named until a write is taken") {
     Writing writing({status(403, "Forbidden", "User cannot patch pipelines/status"), written("8")});
     writing.stands();

@@ -207,6 +207,36 @@ TEST_CASE("status: an environment that is gone from the Pipeline goes from the s
     CHECK_FALSE(says_already(standing.current, standing.text()));
 }
 
+TEST_CASE("status: what another field manager left in an environment is known, and nothing else") {
+    Standing standing;
+    standing.pipeline->promotion->manual = false;
+    standing.current = standing.text();
+    CHECK(leftovers(standing.current, standing.text()).empty());
+    auto status = standing.status();
+    auto& environments = status["environments"].as_object();
+    environments["qa"] = json::object{};
+    environments["dev"].as_object()["waitingApproval"] = {{"revision", "0.9.0"}};
+    standing.current = json::serialize(status);
+    CHECK_FALSE(says_already(standing.current, standing.text()));
+    CHECK(json::parse(leftovers(standing.current, standing.text())) ==
+          json::parse(R"({"environments":{"qa":null,"dev":{"waitingApproval":null}}})"));
+    // First what is to be said, then what is not.
+    standing.see("dev", "dev", true, "2.0.0");
+    CHECK(leftovers(standing.current, standing.text()).empty());
+    CHECK_FALSE(says_already(standing.current, standing.text()));
+}
+
+TEST_CASE("status: what waits for an approval says so when its rule is not manual any more") {
+    Standing standing;
+    standing.promote("2.0.0", Phase::AwaitingApproval);
+    CHECK(standing.environment("prod", "waitingApproval") == R"({"revision":"2.0.0"})");
+    const std::string reason = "not manual any more";
+    CHECK(standing.environment("prod", "lastPromotion").find(reason) == std::string::npos);
+    standing.pipeline->promotion->manual = false;
+    CHECK(standing.environment("prod", "lastPromotion").find(reason) != std::string::npos);
+    CHECK(standing.environment("prod", "waitingApproval") == R"({"revision":"2.0.0"})");
+}
+
 TEST_CASE("status: long errors are cut where pipeline-controller cut them, between characters") {
     Standing standing;
     std::string error = "x";
