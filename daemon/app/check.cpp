@@ -136,8 +136,13 @@ private:
     void take(const std::vector<platform::Problem>& problems) {
         for (const auto& each : problems) {
             // A start goes on without the API server until it answers.
-            const bool away = each.where.file == platform::kKubernetesPlace;
-            (away ? found_.notes : found_.problems).push_back(each.message);
+            if (each.where.file == platform::kKubernetesPlace) {
+                found_.notes.push_back(each.message +
+                                       "; a start goes on without the Pipelines, is not ready, and "
+                                       "asks for them again until they can be read");
+            } else {
+                found_.problems.push_back(each.message);
+            }
         }
     }
 

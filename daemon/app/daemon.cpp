@@ -192,7 +192,8 @@ Result<void> Daemon::start() {
         if (auto led = lead(); !led) return led;
     }
     server_->start();
-    log::info("PROMO-0002", "ready",
+    const bool ready = !replica_ && readiness_.good();
+    log::info("PROMO-0002", ready ? "ready" : "serving, and not ready yet; /readyz says why",
               {{"listen", server_->listen_address()},
                {"health", server_->health_address()},
                {"version", kVersion}});
@@ -211,14 +212,26 @@ void Daemon::take(platform::Pipelines pipelines) {
     // The engine adds what was read well and cannot be carried out: as useless to its team.
     const auto problems = engine_->snapshot()->problems;
     std::set<std::string> told;
+    bool away = false;  // the place where Pipelines are
     for (const auto& problem : problems) {
-        if (!problems_told_.contains(problem.message))
+        const bool whole = problem.where.file == platform::kKubernetesPlace;
+        away = away || whole;
+        if (!told.insert(problem.message).second || problems_told_.contains(problem.message))
+            continue;
+        if (whole) {
+            log::error("PROMO-0017",
+                       "the Pipelines cannot be read; what is known of them stays in force, and "
+                       "they are asked for again until they can",
+                       {{"reason", problem.message}});
+        } else {
             log::error("PROMO-0005", "pipeline not usable", {{"reason", problem.message}});
-        told.insert(problem.message);
+        }
     }
     problems_told_ = std::move(told);
-    log::info("PROMO-0006", "pipelines read",
-              {{"pipelines", count}, {"problems", std::to_string(problems.size())}});
+    if (!away || !all.empty()) {
+        log::info("PROMO-0006", "pipelines read",
+                  {{"pipelines", count}, {"problems", std::to_string(problems.size())}});
+    }
     give_memory_back();
 }
 

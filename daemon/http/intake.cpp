@@ -47,7 +47,10 @@ Result<Secret> signing_key(platform::SecretStore& secrets, const std::string& ns
     auto key = secrets.get(ns, name, "hmac-key");
     if (key && !key->empty()) return key;
     if (!key && key.error().kind != ErrorKind::NotFound) return key;
-    return secrets.get(ns, name, "token");
+    auto token = secrets.get(ns, name, "token");
+    // Where neither is there, the one is named that is meant for it.
+    const bool neither = !key && !token && token.error().kind == ErrorKind::NotFound;
+    return neither ? std::move(key) : std::move(token);
 }
 
 // A store that does not answer, or that refuses us, says nothing about the sender; who hears 401
