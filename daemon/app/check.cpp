@@ -10,6 +10,7 @@
 #include "app/daemon.hpp"
 #include "app/missing_secrets.hpp"
 #include "app/platform.hpp"
+#include "app/replica.hpp"
 #include "base/guarded.hpp"
 #include "engine/problems.hpp"
 #include "http/server.hpp"
@@ -55,6 +56,15 @@ public:
                                              "free the address or choose another")
                     .message);
         }
+    }
+
+    // A start with this environment would end; the pod's may have what is missing.
+    void replicas() {
+        const auto& election = config_.leader_election;
+        if (!election.enabled || !election.advertise.empty()) return;
+        if (auto host = reachable_host(config_.server.listen); !host)
+            found_.warnings.push_back(
+                config_.error_at("server.listen", host.error().message).message);
     }
 
     void journal() {
@@ -171,6 +181,7 @@ private:
 Findings check(const Config& config) {
     Check check(config);
     check.server();
+    check.replicas();
     check.journal();
     check.cache();
     check.secrets();

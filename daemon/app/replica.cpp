@@ -32,7 +32,8 @@ Error unanswered(const std::string& why) {
             .message = why + "; send it again: what was taken already is not done twice"};
 }
 
-// The host of this address as other pods reach it; as a URL writes it.
+}  // namespace
+
 Result<std::string> reachable_host(const std::string& listen_address) {
     const auto host = listen_address.substr(0, listen_address.rfind(':'));
     const char* pod = std::getenv("POD_IP");
@@ -48,8 +49,6 @@ Result<std::string> reachable_host(const std::string& listen_address) {
     const std::string address = pod;
     return address.find(':') == std::string::npos ? address : "[" + address + "]";
 }
-
-}  // namespace
 
 Replica::Replica(const Config& config, platform::KubeClient& client, Metrics& metrics)
     : options_(config.leader_election),

@@ -29,6 +29,10 @@
 
 namespace promotiond::app {
 
+// The host of a listening address ("0.0.0.0:8082") as the other replicas reach it, in a URL's
+// spelling: POD_IP of the environment where the address is a wildcard. Invalid: they cannot tell.
+[[nodiscard]] Result<std::string> reachable_host(const std::string& listen_address);
+
 class Replica final : public http::Forwarding {
 public:
     Replica(const Config& config, platform::KubeClient& client, Metrics& metrics);

@@ -48,6 +48,24 @@ public:
         REQUIRE(config);
         return app::check(*config);
     }
+    [[nodiscard]] app::Findings check_on_kubernetes(const std::string& server,
+                                                    const std::string& kubernetes) const {
+        write("kubeconfig",
+              "apiVersion: v1\nkind: Config\ncurrent-context: a\n"
+              "clusters: [{name: a, cluster: {server: 'http://127.0.0.1:1'}}]\n"
+              "contexts: [{name: a, context: {cluster: a, user: a}}]\nusers: [{name: a, user: "
+              "{}}]\n");
+        write("promotiond.yaml", "server: {" + server +
+                                     "}\n"
+                                     "platform: {kubernetes: {kubeconfig: kubeconfig" +
+                                     kubernetes +
+                                     "}}\n"
+                                     "journal: {path: state/journal.db}\n"
+                                     "strategies: {directory: strategies}\n");
+        const auto config = app::load_config(path_ / "promotiond.yaml", {});
+        REQUIRE(config);
+        return app::check(*config);
+    }
     [[nodiscard]] std::set<std::string> names() const {
         std::set<std::string> all;
         for (const auto& each : fs::recursive_directory_iterator(path_))
@@ -124,6 +142,33 @@ TEST_CASE("check: every problem is told at once, each with the place of its key"
     CHECK(one_says(found.problems, file + ":2:", "platform.local.secrets: there is no directory"));
     CHECK(one_says(found.problems, file + ":5:9: cache.directory: ", "is no directory"));
     CHECK(found.problems.size() == 7);
+}
+
+TEST_CASE("check: it says when other replicas could not be told where this one listens") {
+    const Place place;
+    const auto warned = [&](const std::string& listen, const std::string& kubernetes) {
+        const auto found = place.check_on_kubernetes(
+            "listen: '" + listen + "', health: '127.0.0.1:0'", kubernetes);
+        CHECK(found.problems.empty());
+        return one_says(found.warnings, ":1:10: server.listen: ", "POD_IP");
+    };
+    ::unsetenv("POD_IP");
+    const std::string several = ", leaderElection: {enabled: true, namespace: team";
+    CHECK(warned("0.0.0.0:0", several + "}"));
+    CHECK_FALSE(warned("0.0.0.0:0", several + ", advertise: 'http://10.0.0.7:8082'}"));
+    CHECK_FALSE(warned("0.0.0.0:0", ""));
+    CHECK_FALSE(warned("127.0.0.1:0", several + "}"));
+    ::setenv("POD_IP", "10.0.0.7", 1);
+    CHECK_FALSE(warned("0.0.0.0:0", several + "}"));
+    ::unsetenv("POD_IP");
+}
+
+TEST_CASE("check: an API server that is away is a note that says what a start does then") {
+    const Place place;
+    const auto found = place.check_on_kubernetes(kFree, "");
+    CHECK(found.problems.empty());
+    CHECK(one_says(found.notes, "cannot list pipelines.pipelines.weave.works at 127.0.0.1:1",
+                   "asks for them again until they can be read"));
 }
 
 TEST_CASE("check: an address in use is a note, since promotiond itself may hold it") {
