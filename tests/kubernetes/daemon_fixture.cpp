@@ -49,7 +49,8 @@ Daemon::Daemon(std::string ns, const DaemonOptions& options)
         << (ns.empty() ? "" : ", namespaces: [" + ns + "]") << more(options.kubernetes) << "}}\n"
         << "journal: {path: ./journal.db}\n"
         << "strategies: {directory: " << kBuild << "/strategies, settings: {notification-flux: "
-        << "{address: \"" << receiver.url() << "\"}}}\n";
+        << "{address: \"" << receiver.url() << "\"}}}\n"
+        << options.config;
     start();
 }
 

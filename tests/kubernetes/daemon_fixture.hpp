@@ -23,6 +23,7 @@ struct DaemonOptions {
     std::string kubeconfig = {};  // text; empty = the administrator's
     std::string server = {};      // more keys of `server`: "unsignedEvents: allow"
     std::string kubernetes = {};  // more keys of `platform.kubernetes`
+    std::string config = {};      // more lines
     std::vector<simulators::ScriptedAnswer> receives = {simulators::whole(202, "")};
 };
 

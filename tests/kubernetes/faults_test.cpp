@@ -1,7 +1,5 @@
 // The daemon and an API server that fails it: away, without rights, with odd and vanishing objects.
 #include <boost/json.hpp>
-#include <filesystem>
-#include <fstream>
 
 #include "catch.hpp"
 #include "tests/kubernetes/daemon_fixture.hpp"
@@ -256,38 +254,6 @@ TEST_CASE("faults: a Pipeline under another name promotes nothing again that run
           "Promote pipeline " + ns + "/renamed to prod with version 2.0.0");
 }
 
-TEST_CASE("faults: a Secret of another namespace is out of reach, however it is named") {
-    const auto ns = make_target_spaces();
-    management().must({"create", "secret", "generic", "app", "-n", ns + "-prod",
-                       "--from-literal=hmac-key=hmac-secret"});
-    const auto policy = [](const std::string& reference) {
-        return "{strategy: {notification: {}, secretRef: " + reference + "}}";
-    };
-    const std::string strange =
-        pipeline({.ns = ns, .name = "path", .promotion = policy("{name: ../" + ns + "-prod/app}")});
-    (void)management().kubectl({"apply", "-f", "-"}, strange);  // refused, or of no use
-    management().apply(
-        pipeline({.ns = ns, .promotion = policy("{name: app, namespace: " + ns + "-prod}")}));
-    management().apply(pipeline({.ns = ns, .name = "plain", .promotion = policy("{name: app}")}));
-    const Daemon daemon(ns, {.applications = false});
-    REQUIRE(is_ready(ns, "plain"));
-    const auto before = management().requests().size();
-    // The HMAC of the empty body under that other key (pipeline-controller's own vector).
-    const promotiond::net::Headers headers{
-        {"X-Signature", "sha256=4dbd2292025f21bd07ca900059e19286df5ad14c05c4f00f19a2959f2d1ac56b"}};
-    for (const char* name : {"app", "path", "plain"}) {
-        CHECK(
-            daemon.ask("POST", "/approval/" + ns + "/" + name + "/prod/5.0.0", "", headers).code ==
-            401);
-    }
-    const auto requests = management().requests();
-    for (std::size_t i = before; i < requests.size(); ++i) {
-        if (requests[i].resource != "secrets") continue;
-        CHECK(requests[i].space == ns);
-        CHECK(requests[i].verb == "get");
-    }
-}
-
 TEST_CASE(
     "faults: a cluster that is nowhere, or not ready, is told of, and harms no other target") {
     const auto ns = make_target_spaces();
@@ -302,37 +268,4 @@ TEST_CASE(
     CHECK(eventually([&] { return target(ns, "error").find("not ready") != std::string::npos; }));
     CHECK(condition(ns, "Ready") == "False TargetNotReadable");
     CHECK(is_ready(ns, "well"));
-}
-
-TEST_CASE("faults: a kubeconfig in a Secret runs no program and reads no file") {
-    const auto ns = make_spaces(management());
-    const ScratchDirectory directory;
-    const auto trace = directory.path() / "ran";
-    const std::string files = management().kubeconfig(management().admin_token());
-    const std::string runs_something =
-        "apiVersion: v1\nkind: Config\ncurrent-context: a\n"
-        "clusters: [{name: a, cluster: {server: " +
-        management().url() +
-        "}}]\ncontexts: [{name: a, context: {cluster: a, user: a}}]\n"
-        "users: [{name: a, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: "
-        "/usr/bin/touch, args: [" +
-        trace.native() + "], interactiveMode: Never}}}]\n";
-    for (const auto& [name, text] :
-         {std::pair{"files", files}, std::pair{"runs", runs_something}}) {
-        management().must({"create", "secret", "generic", name, "-n", ns,
-                           std::string("--from-literal=value=") + text});
-        make_cluster(ns, name, name);
-        make_cluster_ready(ns, name, true);
-        management().apply(pipeline({.ns = ns, .name = name, .dev_cluster = name}));
-    }
-    const Daemon daemon(ns);
-    for (const char* name : {"files", "runs"}) {
-        CHECK(
-            eventually([&] { return condition(ns, "Ready", name) == "False TargetNotReadable"; }));
-    }
-    const auto told =
-        json::serialize(status_of(ns, "files")) + json::serialize(status_of(ns, "runs"));
-    CHECK(told.find("certificate-authority") != std::string::npos);
-    CHECK(told.find("exec") != std::string::npos);
-    CHECK_FALSE(std::filesystem::exists(trace));
 }
