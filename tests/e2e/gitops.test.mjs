@@ -207,15 +207,18 @@ test('github: where nothing holds a merge back auto-merge is refused, and the re
   fails(await fleet.new(await fleet.checkout(), 'v1'), /could not set auto-merge on PR #1 .*does not allow auto-merge/);
 });
 
-test('auto: false switches auto-merge off before anything is pushed', async () => {
-  fleet = await Fleet.make('github');
-  const directory = await fleet.checkout();
-  works(await fleet.new(directory, 'v1'));
-  assert.ok((await fleet.pulls())[0].autoMerge);
-  await writeFile(path.join(directory, 'gitops-promotion.yaml'), rules({automatic: []}));
-  works(await fleet.new(directory, 'v2'));
-  assert.equal((await fleet.pulls())[0].autoMerge, null);
-});
+for (const provider of ['github', 'azdo']) {
+  test(`${provider}: auto: false switches auto-merge off before anything is pushed`, async () => {
+    const automatic = async () => (await fleet.pulls()).map((pull) => Boolean(pull.autoMerge ?? pull.autoComplete));
+    fleet = await Fleet.make(provider);
+    const directory = await fleet.checkout();
+    works(await fleet.new(directory, 'v1'));
+    assert.deepEqual(await automatic(), [true]);
+    await writeFile(path.join(directory, 'gitops-promotion.yaml'), rules({automatic: []}));
+    works(await fleet.new(directory, 'v2'));
+    assert.deepEqual(await automatic(), [false]);
+  });
+}
 
 test('help, wrong flags and files that take secrets out of sight', async () => {
   fleet = await Fleet.make('github');
