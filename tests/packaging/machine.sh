@@ -11,8 +11,8 @@ machine_make() {
     kept=$machines/root-$(echo "$packages" | sha256sum | cut -c1-12).tar
     if [ ! -f "$kept" ]; then
         mkdir -p "$machines"
-        mmdebstrap --quiet --variant=minbase --mode=root --format=tar --include="$packages" bookworm "$kept.new" >"$machines/mmdebstrap.log" 2>&1 ||
-            { tail -5 "$machines/mmdebstrap.log"; rm -f "$kept.new"; skip "mmdebstrap cannot make a Debian root here"; }
+        mmdebstrap --quiet --variant=minbase --mode=root --format=tar --include="$packages" bookworm "$kept.new" >"$kept.log" 2>&1 ||
+            { tail -5 "$kept.log"; rm -f "$kept.new"; skip "mmdebstrap cannot make a Debian root here"; }
         mv "$kept.new" "$kept"
     fi
     mkdir "$root"
