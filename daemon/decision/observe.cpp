@@ -42,6 +42,23 @@ bool runs_everywhere(const Environment& environment, const History& history,
         });
 }
 
+// True if the revision was promoted there before, and another one since that is, or will be, there
+// in its place: what runs there now is not what will.
+bool was_replaced(const Environment& environment, const History& history,
+                  const std::string& revision) {
+    return std::any_of(
+        history.promotions.begin(), history.promotions.end(), [&](const auto& entry) {
+            const auto& [place, promotions] = entry;
+            if (place.first != environment.name || promotions.empty()) return false;
+            const auto& latest = promotions.back();
+            const bool stands =
+                model::unfinished(latest.phase) || latest.phase == model::Phase::Succeeded;
+            return stands && latest.revision != revision &&
+                   std::any_of(promotions.begin(), promotions.end(),
+                               [&](const auto& earlier) { return earlier.revision == revision; });
+        });
+}
+
 // The observation as the event it stands for, kept with the promotion.
 std::string event_of(const Observation& seen) {
     model::Event event;
@@ -92,7 +109,8 @@ Result<Decision> decide(const Pipeline& pipeline, const History& history, const 
     if (auto complaint = missing_strategy(pipeline, next)) {
         return remembered("no-strategy", std::move(*complaint));
     }
-    if (runs_everywhere(next, history, seen.revision)) {
+    if (runs_everywhere(next, history, seen.revision) &&
+        !was_replaced(next, history, seen.revision)) {
         return remembered("already-runs",
                           seen.revision + " runs in all targets of " + next.name + " already");
     }

@@ -5,6 +5,7 @@
 #include "decision/decide.hpp"
 #include "decision/reach.hpp"
 #include "model/codec.hpp"
+#include "model/release.hpp"
 
 namespace promotiond::decision {
 
@@ -168,6 +169,17 @@ void find_missing_evidence(const Pipeline& pipeline, const Environment& source,
                            const Environment& into, const History& history,
                            std::vector<Finding>& findings) {
     const auto revisions = revisions_in(source, history);
+    if (revisions.empty() && model::takes_releases(pipeline)) {
+        const bool first = source.name == model::kReleaseEnvironment;
+        findings.push_back(
+            {30,
+             {"waiting-for-evidence", first ? "no image was released yet"
+                                            : "nothing was merged into " + source.name + " yet"},
+             first ? "push an image, and tell POST /api/v1/releases of its tag"
+                   : "merge the pull request into " + source.name,
+             std::nullopt});
+        return;
+    }
     if (revisions.empty()) {
         findings.push_back(
             {30,

@@ -24,14 +24,16 @@ bool is_plain(const std::string& name) {
 // `before`: the environment that must fare well; null for the first one.
 std::string config_of(const Repository& repository, const Application& app,
                       const RulesEnvironment& into, const RulesEnvironment* before) {
-    json::object config{{"url", repository.url},
-                        {"type", repository.type},
-                        {"secretRef", repository.secret},
-                        {"image", json::object{{"group", app.group},
-                                               {"app", app.name},
-                                               {"directory", app.group + "/" + into.name}}}};
+    json::object image{
+        {"group", app.group}, {"app", app.name}, {"directory", app.group + "/" + into.name}};
+    json::object config{
+        {"url", repository.url}, {"type", repository.type}, {"secretRef", repository.secret}};
     if (!repository.branch.empty()) config["branch"] = repository.branch;
-    if (before != nullptr) config["mergeAfter"] = app.group + "-" + before->name;
+    if (before != nullptr) {
+        image["from"] = app.group + "/" + before->name;
+        config["mergeAfter"] = app.group + "-" + before->name;
+    }
+    config["image"] = std::move(image);
     config[repository.type == "github" ? "autoMerge" : "autoComplete"] = into.merges_itself;
     return json::serialize(config);
 }

@@ -29,7 +29,7 @@ std::optional<sdk::gitops::PromotedImage> read_image(const Object& object) {
     const auto image = object.getObject("image");
     if (image.isNull()) return {};
     return sdk::gitops::PromotedImage{text_or(*image, "group"), text_or(*image, "app"),
-                                      text_or(*image, "directory")};
+                                      text_or(*image, "directory"), text_or(*image, "from")};
 }
 
 Secret trimmed(const Secret& value) {

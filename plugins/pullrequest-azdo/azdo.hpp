@@ -58,7 +58,7 @@ public:
         const std::string& commit) override;
     [[nodiscard]] sdk::Result<std::optional<sdk::gitops::PullRequest>> merged_as(
         const std::string& commit) override;
-    [[nodiscard]] sdk::Result<void> publish(const std::string& commit,
+    [[nodiscard]] sdk::Result<void> publish(const std::string& commit, std::uint64_t number,
                                             const sdk::gitops::StatusReport& report) override;
 
 private:

@@ -127,8 +127,10 @@ Result<std::optional<PullRequest>> AzureRepos::merged_as(const std::string& comm
     return std::optional<PullRequest>();
 }
 
-// "promotiond/apps-dev" is the status apps-dev of the genre promotiond. A merge may wait for it.
-Result<void> AzureRepos::publish(const std::string& commit,
+// "promotiond/apps-dev" is the status apps-dev of the genre promotiond. Status policies look at
+// what is posted on the pull request, not on its commit
+// (https://learn.microsoft.com/azure/devops/repos/git/pr-status-policy).
+Result<void> AzureRepos::publish(const std::string&, std::uint64_t number,
                                  const sdk::gitops::StatusReport& report) {
     const forge::Raised raised(access_.urgency, forge::Urgency::Merge);
     const auto slash = report.context.find('/');
@@ -139,9 +141,10 @@ Result<void> AzureRepos::publish(const std::string& commit,
     body.set("state", word(report.verdict));
     body.set("description", report.description);
     body.set("context", named);
+    const std::string request = std::to_string(number);
     const auto response =
-        send("POST", site_.api() + "/commits/" + commit + "/statuses", forge::text_of(body),
-             "cannot set the status " + report.context + " of " + commit);
+        send("POST", site_.api() + "/pullRequests/" + request + "/statuses", forge::text_of(body),
+             "cannot set the status " + report.context + " of pull request #" + request);
     if (!response) return Error(response.error());
     return {};
 }

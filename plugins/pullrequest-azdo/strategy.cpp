@@ -4,6 +4,7 @@
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -41,10 +42,9 @@ public:
         const auto& config = opened->config.pull_request;
         auto outcome =
             gitops::promote(promotion, call, gitops::MergeGate::held(config), *mirror, forge);
-        gitops::MergeGate gate(config, forge, forge, [&](const std::string& branch) {
-            return mirror->remote_head(branch);
-        });
-        return gate.look(std::move(outcome), call);
+        gitops::MirroredBase base(promotion, config,
+                                  [&] { return Result<gitops::Mirror*>(&*mirror); });
+        return gitops::MergeGate(config, forge, forge, base).look(std::move(outcome), call);
     }
 
     Outcome plan(const Promotion& promotion, Call& call) override {
@@ -63,10 +63,11 @@ public:
         auto forge = forge_of(*opened, call);
         auto outcome = gitops::observe(promotion, external_id, details, call,
                                        opened->config.pull_request, forge);
-        gitops::MergeGate gate(
-            opened->config.pull_request, forge, forge,
-            [&](const std::string& branch) { return head_of(*opened, branch, call); });
-        return gate.look(std::move(outcome), call);
+        std::optional<gitops::Mirror> mirror;
+        gitops::MirroredBase base(promotion, opened->config.pull_request,
+                                  [&] { return mirror_in(mirror, *opened, call); });
+        return gitops::MergeGate(opened->config.pull_request, forge, forge, base)
+            .look(std::move(outcome), call);
     }
 
     std::string lane(const Promotion& promotion) const override {
@@ -99,11 +100,15 @@ private:
         return gitops::Mirror::open(call, opened.site.git_url, std::move(opened.keys.git));
     }
 
-    static Result<std::optional<gitops::ObjectId>> head_of(Opened& opened,
-                                                           const std::string& branch, Call& call) {
-        auto mirror = mirror_of(opened, call);
-        if (!mirror) return std::move(mirror).error();
-        return mirror->remote_head(branch);
+    // Opened when it is asked for, and once.
+    static Result<gitops::Mirror*> mirror_in(std::optional<gitops::Mirror>& kept, Opened& opened,
+                                             Call& call) {
+        if (!kept) {
+            auto mirror = mirror_of(opened, call);
+            if (!mirror) return std::move(mirror).error();
+            kept = *std::move(mirror);
+        }
+        return &*kept;
     }
 
     static AzureRepos forge_of(Opened& opened, Call& call) {

@@ -93,7 +93,8 @@ Result<std::optional<PullRequest>> GitHub::merged_as(const std::string& commit) 
 }
 
 // A merge may wait for it.
-Result<void> GitHub::publish(const std::string& commit, const sdk::gitops::StatusReport& report) {
+Result<void> GitHub::publish(const std::string& commit, std::uint64_t,
+                             const sdk::gitops::StatusReport& report) {
     const forge::Raised raised(access_.urgency, forge::Urgency::Merge);
     Poco::JSON::Object body;
     body.set("state", word(report.verdict));

@@ -10,6 +10,7 @@ target_sources(promotiond_gitops PRIVATE
     ${CMAKE_CURRENT_LIST_DIR}/manifest_scan.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_tree.cpp
     ${CMAKE_CURRENT_LIST_DIR}/merge_gate.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/mirrored_base.cpp
     ${CMAKE_CURRENT_LIST_DIR}/promotion_rules.cpp
     ${CMAKE_CURRENT_LIST_DIR}/promotion_state.cpp
     ${CMAKE_CURRENT_LIST_DIR}/pull_request.cpp

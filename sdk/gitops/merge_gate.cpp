@@ -36,9 +36,22 @@ bool passes(const Error& error) {
     return error.kind == ErrorKind::Transient || error.kind == ErrorKind::Throttled;
 }
 
-std::string sentence(const std::string& gate, std::optional<Verdict> verdict,
+constexpr const char* kGate = "promotiond/gate";
+
+}  // namespace
+
+struct MergeGate::Seen {
+    std::optional<Verdict> verdict;
+    ObjectId commit;
+    bool gone_back = false;  // Flux is content, but not with this revision
+};
+
+namespace {
+
+std::string sentence(const std::string& gate, std::optional<Verdict> verdict, bool gone_back,
                      const ObjectId& commit) {
     const std::string at = " on " + commit.substr(0, 10);
+    if (gone_back) return gate + " has another version" + at + "; waits until it has this one";
     if (verdict == Verdict::Success) return gate + " is reconciled" + at;
     if (verdict == Verdict::Failure) return gate + " failed to reconcile" + at;
     return "waits for Flux to reconcile " + gate + at;
@@ -46,26 +59,43 @@ std::string sentence(const std::string& gate, std::optional<Verdict> verdict,
 
 }  // namespace
 
-struct MergeGate::Seen {
-    std::optional<Verdict> verdict;
-    ObjectId commit;
-};
-
 PullRequestConfig MergeGate::held(PullRequestConfig config) {
     if (!config.gate.empty()) config.options.auto_merge = false;
     return config;
 }
 
-Result<MergeGate::Seen> MergeGate::flux_says(const ObjectId& built_on, const std::string& base) {
-    const auto there = commits_.statuses(built_on);
-    if (!there) return Error(there.error());
-    if (auto verdict = verdict_on(config_.gate, *there)) return Seen{verdict, built_on};
-    const auto head = head_of_(base);
+Result<MergeGate::Seen> MergeGate::flux_says(const ObjectId& built_on, const std::string& branch) {
+    bool gone_back = false;
+    const auto word_on = [&](const ObjectId& commit) -> Result<std::optional<Verdict>> {
+        const auto there = commits_.statuses(commit);
+        if (!there) return Error(there.error());
+        const auto verdict = verdict_on(config_.gate, *there);
+        if (verdict != Verdict::Success) return verdict;
+        const auto carried = base_.carries(branch, commit);
+        if (!carried) return Error(carried.error());
+        gone_back = !*carried;
+        return gone_back ? std::optional<Verdict>() : verdict;
+    };
+    const auto older = word_on(built_on);
+    if (!older) return Error(older.error());
+    if (*older == Verdict::Success) return Seen{*older, built_on};
+    const auto head = base_.head(branch);
     if (!head) return Error(head.error());
-    if (!*head || **head == built_on) return Seen{std::nullopt, built_on};
-    const auto newer = commits_.statuses(**head);
+    if (!*head || **head == built_on) return Seen{*older, built_on, gone_back};
+    const auto newer = word_on(**head);
     if (!newer) return Error(newer.error());
-    return Seen{verdict_on(config_.gate, *newer), **head};
+    if (*newer || gone_back || !*older) return Seen{*newer, **head, gone_back};
+    return Seen{*older, built_on};
+}
+
+Result<void> MergeGate::show(std::uint64_t number, const ObjectId& commit,
+                             const StatusReport& report) {
+    if (!config_.gate.empty()) {
+        auto named = report;
+        named.context = "promotiond/" + config_.gate;
+        if (auto told = commits_.publish(commit, number, named); !told) return told;
+    }
+    return commits_.publish(commit, number, report);
 }
 
 Result<void> MergeGate::let_go(std::uint64_t number, Call& call) {
@@ -79,30 +109,37 @@ Result<void> MergeGate::let_go(std::uint64_t number, Call& call) {
 }
 
 Outcome MergeGate::look(Outcome answer, Call& call) {
-    if (config_.gate.empty() || answer.code != PROMOTIOND_PENDING) return answer;
+    const bool waits = !config_.gate.empty();
+    if ((!waits && !config_.image) || answer.code != PROMOTIOND_PENDING) return answer;
     auto details = parsed(answer.details);
     if (details.isNull()) return answer;
     const auto before = details->optValue<std::string>("gate", {});
     if (before == kOpen) return answer;
-    const auto seen = flux_says(details->optValue<std::string>("baseCommit", {}),
+    Seen seen{Verdict::Success, {}};
+    std::string said = "nothing is waited for";
+    if (waits) {
+        auto looked = flux_says(details->optValue<std::string>("baseCommit", {}),
                                 details->optValue<std::string>("base", {}));
-    if (!seen) {
-        call.log(Level::Warn, "cannot see how " + config_.gate + " fares: " + seen.error().message);
-        return answer;
+        if (!looked) {
+            call.log(Level::Warn,
+                     "cannot see how " + config_.gate + " fares: " + looked.error().message);
+            return answer;
+        }
+        seen = *std::move(looked);
+        said = sentence(config_.gate, seen.verdict, seen.gone_back, seen.commit);
     }
     const auto number = details->optValue<Poco::UInt64>("number", 0);
-    std::string now = word(seen->verdict);
+    std::string now = seen.gone_back ? "gone back" : word(seen.verdict);
     if (now != before) {
-        const std::string said = sentence(config_.gate, seen->verdict, seen->commit);
-        const auto told = commits_.publish(
-            details->optValue<std::string>("commit", {}),
-            {"promotiond/" + config_.gate, seen->verdict.value_or(Verdict::Pending), said});
+        const auto told = show(number, details->optValue<std::string>("commit", {}),
+                               {kGate, seen.verdict.value_or(Verdict::Pending), said});
         if (!told) call.log(Level::Warn, told.error().message);
         if (!told && passes(told.error())) return answer;  // all of it again, at the next look
-        answer.summary = "pull request #" + std::to_string(number) + ": " + said;
     }
-    if (seen->verdict == Verdict::Success) {
-        if (const auto done = let_go(number, call); done) now = kOpen;
+    if (waits) answer.summary = "pull request #" + std::to_string(number) + ": " + said;
+    if (seen.verdict == Verdict::Success) {
+        const auto done = waits ? let_go(number, call) : Result<void>();
+        if (done) now = kOpen;
         else call.log(Level::Warn, done.error().message);
     }
     details->set("gate", now);

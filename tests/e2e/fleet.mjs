@@ -96,10 +96,12 @@ export class Fleet {
     return fleet;
   }
 
-  protect() {
+  // context: "status", or "<genre>/<name>" as promotiond's own are called.
+  protect(context = 'status') {
+    const [name, genre = 'ci'] = context.split('/').reverse();
     return this.provider === 'github'
-      ? forge.do('rules', {repository: this.repository, rules: [{type: 'required_status_checks', pattern: `refs/heads/${this.defaultBranch}`, contexts: ['status']}]})
-      : forge.do('settings', {repository: this.repository, policies: [{id: 3, kind: 'status', genre: 'ci', name: 'status'}]});
+      ? forge.do('rules', {repository: this.repository, rules: [{type: 'required_status_checks', pattern: `refs/heads/${this.defaultBranch}`, contexts: [context]}]})
+      : forge.do('settings', {repository: this.repository, policies: [{id: 3, kind: 'status', genre, name}]});
   }
 
   async end() {
@@ -161,9 +163,15 @@ export class Fleet {
   // The required check of a pull request passes, and what merges by itself does so. The merge commit, or null.
   async pass(number) {
     const {head} = await this.pull(number);
-    await forge.do('status', {repository: this.repository, branch: head, context: 'status', state: 'success', ...(this.provider === 'azdo' ? {genre: 'ci'} : {})});
+    await forge.do('status', {repository: this.repository, context: 'status', state: 'success', ...(this.provider === 'azdo' ? {number, genre: 'ci'} : {branch: head})});
     for (let look = 0; this.provider === 'azdo' && look < 8; ++look) await this.look_(number);
     return (await this.pull(number)).mergeCommitSha;
+  }
+
+  // As it is after what merges by itself has done so.
+  async looked(number) {
+    for (let look = 0; this.provider === 'azdo' && look < 8; ++look) await this.look_(number);
+    return this.pull(number);
   }
 
   // Azure goes on by a step with each look.

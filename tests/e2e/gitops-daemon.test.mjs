@@ -50,7 +50,7 @@ const opened = (environment) => until(`a request into ${environment}`, () => ope
   throw new Error(`${error.message}\n${daemon.logs.slice(-3000)}`);
 });
 const shown = (pull, state) => until(`status ${state}`, async () => {
-  const statuses = (await fleet.forge.see('statuses', {repository: fleet.repository})).filter((each) => each.sha === pull.headSha);
+  const statuses = (await fleet.forge.see('statuses', {repository: fleet.repository})).filter((each) => each.sha === pull.headSha || each.pull === pull.number);
   return statuses.find((each) => /testgroup-/.test(each.context ?? each.name) && [state].flat().includes(each.state));
 });
 const merged = (pull) => until(`#${pull.number} merged`, async () => {
@@ -103,6 +103,45 @@ for (const provider of ['github', 'azdo']) {
     assert.equal(again.status, 202);
     assert.deepEqual((await daemon.promotions()).map((each) => each.environment).sort(), ['dev', 'qa']);
     assert.equal((await fleet.pulls()).length, 2, `${toQa.number}`);
+  });
+
+  test(`${provider}: where the forge requires promotiond/gate of all requests, each merges when its gate is open`, async () => {
+    fleet = await Fleet.make(provider, {config: rules({automatic: ['dev', 'qa']}), isProtected: false});
+    await fleet.protect('promotiond/gate');
+    await serve(provider);
+    await release('v1');
+    const toDev = await opened('dev');
+    const dev = await until('#dev merged', async () => (await fleet.looked(toDev.number)).mergeCommitSha);
+    const toQa = await opened('qa');
+    await shown(toQa, 'pending');
+    assert.equal((await fleet.looked(toQa.number)).state, 'open');
+    await fleet.flux(dev, 'dev');
+    await until('#qa merged', async () => (await fleet.looked(toQa.number)).mergeCommitSha);
+  });
+
+  test(`${provider}: a tag that was taken back merges nowhere, though Flux is content with the one before it`, async () => {
+    fleet = await Fleet.make(provider);
+    await serve(provider);
+    await release('v1');
+    const first = await merged(await opened('dev'));
+    await fleet.flux(first, 'dev');
+    const toQa = await opened('qa');
+    await shown(toQa, succeeded);
+    await merged(toQa);
+    const v1 = await opened('prod');
+    await release('v2');
+    await merged(await opened('dev'));
+    const bad = await opened('qa');
+    await release('v1');
+    const back = await merged(await opened('dev'));
+    await fleet.flux(back, 'dev');
+    const closed = await until('the request of v2 closed', async () => {
+      const pull = await fleet.pull(bad.number);
+      return pull.state !== 'open' && pull;
+    });
+    assert.equal(closed.mergeCommitSha ?? null, null, 'v2 was merged into qa');
+    assert.match(await fleet.file('main', 'testgroup/qa/testapp.yaml'), /testapp:v1 # /);
+    assert.equal((await fleet.pull(v1.number)).state, 'open');
   });
 }
 

@@ -60,6 +60,32 @@ TEST_CASE("observation: what runs everywhere in the next environment is not prom
     CHECK(decision.evidence.size() == 1);
 }
 
+TEST_CASE(
+    "observation: an older revision takes the place of one on its way, though it runs there still") {
+    Story story(kTwo, kPullRequest);
+    story.see("dev", "dev", "1.0.0");
+    story.set_phase("prod", Phase::Succeeded);
+    story.see("prod", "eu", "1.0.0");
+    story.see("prod", "us", "1.0.0");
+    story.see("dev", "dev", "2.0.0");
+    story.set_phase("prod", Phase::Pending);
+    const auto back = story.see("dev", "dev", "1.0.0");
+    REQUIRE(back.due.size() == 1);
+    CHECK(back.due[0].promotion.ordinal == 1);
+    CHECK(back.due[0].supersedes.size() == 1);
+}
+
+TEST_CASE("observation: what a closed request did not bring there has not to be taken back") {
+    Story story(kTwo, kPullRequest);
+    story.see("dev", "dev", "1.0.0");
+    story.set_phase("prod", Phase::Succeeded);
+    story.see("prod", "eu", "1.0.0");
+    story.see("prod", "us", "1.0.0");
+    story.see("dev", "dev", "2.0.0");
+    story.set_phase("prod", Phase::Failed);
+    CHECK(has_code(story.see("dev", "dev", "1.0.0"), "already-runs"));
+}
+
 TEST_CASE("observation: one target of the next environment that lags behind is enough for it") {
     Story story(kTwo, kPullRequest);
     story.see("prod", "eu", "1.0.0");

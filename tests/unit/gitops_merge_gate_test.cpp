@@ -1,5 +1,6 @@
 // The merge gate, and the status that it shows on the request's commit.
 #include <map>
+#include <set>
 
 #include "catch.hpp"
 #include "gitops_memory_forge.hpp"
@@ -28,7 +29,9 @@ public:
     Result<std::optional<PullRequest>> merged_as(const ObjectId&) override {
         return std::optional<PullRequest>();
     }
-    Result<void> publish(const ObjectId& commit, const StatusReport& report) override {
+    Result<void> publish(const ObjectId& commit, std::uint64_t number,
+                         const StatusReport& report) override {
+        CHECK(number == 1);
         if (publish_error) return *publish_error;
         published.emplace_back(commit, report);
         return {};
@@ -42,7 +45,7 @@ public:
 };
 
 // An open request into qa, which waits for dev.
-class Scene {
+class Scene : private BaseBranch {
 public:
     Scene() {
         config.gate = "shop-dev";
@@ -64,13 +67,7 @@ public:
         Outcome seen;
         (void)host.run([&](const promotiond_call* c) {
             Call call(host.c_host(), *c);
-            MergeGate gate(config, forge, commits,
-                           [&](const std::string& branch) -> Result<std::optional<ObjectId>> {
-                               heads_asked.push_back(branch);
-                               if (head_error) return *head_error;
-                               return std::optional(kNewest);
-                           });
-            seen = gate.look(std::move(answer), call);
+            seen = MergeGate(config, forge, commits, *this).look(std::move(answer), call);
             return seen.code;
         });
         return seen;
@@ -83,6 +80,24 @@ public:
     PullRequestConfig config;
     std::vector<std::string> heads_asked;
     std::optional<Error> head_error;
+    std::set<ObjectId> gone_back;  // commits where dev has another revision
+    // What was published under a name, the newest last.
+    std::vector<Verdict> shown(const std::string& context = "promotiond/shop-dev") const {
+        std::vector<Verdict> out;
+        for (const auto& [commit, report] : commits.published)
+            if (report.context == context) out.push_back(report.verdict);
+        return out;
+    }
+
+private:
+    Result<std::optional<ObjectId>> head(const std::string& branch) override {
+        heads_asked.push_back(branch);
+        if (head_error) return *head_error;
+        return std::optional(kNewest);
+    }
+    Result<bool> carries(const std::string&, const ObjectId& commit) override {
+        return !gone_back.contains(commit);
+    }
 };
 
 const Error kAway{ErrorKind::Transient, "the forge is away"};
@@ -100,7 +115,8 @@ TEST_CASE("merge gate: nothing merges by itself before the gate has been looked 
 TEST_CASE("merge gate: until Flux has its say the request's commit shows a pending status, once") {
     Scene scene;
     const Outcome first = scene.look(scene.open());
-    REQUIRE(scene.commits.published.size() == 1);
+    CHECK(scene.shown() == std::vector{Verdict::Pending});
+    CHECK(scene.shown("promotiond/gate") == std::vector{Verdict::Pending});
     const auto& [commit, report] = scene.commits.published.front();
     CHECK(commit == kHead);
     CHECK(report.context == "promotiond/shop-dev");
@@ -109,7 +125,7 @@ TEST_CASE("merge gate: until Flux has its say the request's commit shows a pendi
     CHECK(scene.heads_asked == std::vector<std::string>{"main"});
     CHECK(scene.commits.asked == std::vector<ObjectId>{kBuiltOn, kNewest});
     (void)scene.look(first);
-    CHECK(scene.commits.published.size() == 1);
+    CHECK(scene.commits.published.size() == 2);
     CHECK(scene.forge.calls.empty());
 }
 
@@ -118,8 +134,8 @@ TEST_CASE("merge gate: Flux's success lets the request merge, and is shown, once
     const Outcome waiting = scene.look(scene.open());
     scene.commits.known[kBuiltOn] = {flux(Verdict::Success)};
     const Outcome open = scene.look(waiting);
-    REQUIRE(scene.commits.published.size() == 2);
-    CHECK(scene.commits.published.back().second.verdict == Verdict::Success);
+    CHECK(scene.shown() == std::vector{Verdict::Pending, Verdict::Success});
+    CHECK(scene.shown("promotiond/gate") == scene.shown());
     CHECK_THAT(open.summary,
                Catch::Contains("shop-dev is reconciled on " + kBuiltOn.substr(0, 10)));
     CHECK(scene.let_go());
@@ -129,20 +145,55 @@ TEST_CASE("merge gate: Flux's success lets the request merge, and is shown, once
     CHECK(scene.commits.asked.empty());
 }
 
-TEST_CASE(
-    "merge gate: the word on the commit that the request was built on goes before newer ones") {
+TEST_CASE("merge gate: what the commit that the request was built on broke, a newer one may mend") {
     Scene scene;
     scene.commits.known[kBuiltOn] = {flux(Verdict::Success, "shop-prod"), flux(Verdict::Failure)};
-    scene.commits.known[kNewest] = {flux(Verdict::Success)};
     const Outcome failed = scene.look(scene.open());
-    CHECK(scene.commits.published.back().second.verdict == Verdict::Failure);
+    CHECK(scene.shown() == std::vector{Verdict::Failure});
     CHECK_THAT(failed.summary, Catch::Contains("shop-dev failed to reconcile"));
-    CHECK(scene.heads_asked.empty());
     CHECK(scene.forge.calls.empty());
-    scene.commits.known[kBuiltOn].clear();
+    scene.commits.known[kNewest] = {flux(Verdict::Success)};
     (void)scene.look(failed);
-    CHECK(scene.commits.published.back().second.verdict == Verdict::Success);
+    CHECK(scene.shown().back() == Verdict::Success);
     CHECK(scene.let_go());
+}
+
+TEST_CASE("merge gate: the success of a commit where dev has another revision lets nothing merge") {
+    Scene scene;
+    scene.commits.known[kNewest] = {flux(Verdict::Success)};
+    scene.gone_back = {kNewest};
+    const Outcome held = scene.look(scene.open());
+    CHECK(scene.shown() == std::vector{Verdict::Pending});
+    CHECK_THAT(held.summary,
+               Catch::Contains("shop-dev has another version on " + kNewest.substr(0, 10)));
+    CHECK(scene.forge.calls.empty());
+    scene.gone_back.clear();
+    (void)scene.look(held);
+    CHECK(scene.let_go());
+}
+
+TEST_CASE("merge gate: as long as it is closed the summary says why, at every look") {
+    Scene scene;
+    scene.commits.known[kBuiltOn] = {flux(Verdict::Failure)};
+    const Outcome first = scene.look(scene.open());
+    const Outcome second =
+        scene.look(Outcome(scene.open()).with_details(first.details).with_summary("can be merged"));
+    CHECK(second.summary == first.summary);
+}
+
+TEST_CASE(
+    "merge gate: a request for an image that waits for nothing says so, so that a forge can ask "
+    "all") {
+    Scene scene;
+    scene.config.gate.clear();
+    scene.config.image = PromotedImage{"shop", "web", "shop/dev"};
+    const Outcome open = scene.look(scene.open());
+    CHECK(scene.shown("promotiond/gate") == std::vector{Verdict::Success});
+    CHECK(scene.commits.published.size() == 1);
+    CHECK(open.summary == "opened");
+    CHECK(scene.forge.calls.empty());
+    (void)scene.look(open);
+    CHECK(scene.commits.published.size() == 1);
 }
 
 TEST_CASE("merge gate: what promotiond itself has published is nobody's success") {
@@ -164,7 +215,7 @@ TEST_CASE(
     CHECK(scene.forge.calls.empty());
     scene.commits.publish_error.reset();
     (void)scene.look(told);
-    REQUIRE(scene.commits.published.size() == 1);
+    CHECK(scene.shown() == std::vector{Verdict::Success});
     CHECK(scene.let_go());
 }
 
@@ -191,7 +242,7 @@ TEST_CASE(
     scene.forge.apply_error.reset();
     (void)scene.look(told);
     CHECK(scene.let_go());
-    CHECK(scene.commits.published.size() == 1);
+    CHECK(scene.shown() == std::vector{Verdict::Success});
 }
 
 TEST_CASE("merge gate: a forge or a remote that does not answer leaves the request as it is") {

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "catch.hpp"
+#include "decision/decide.hpp"
 #include "gitops/advance.hpp"
 #include "gitops/repository_pipelines.hpp"
 #include "gitops/rules_pipelines.hpp"
@@ -200,6 +201,16 @@ TEST_CASE("gitops: sources are told of as one, and not before all have started")
     CHECK(all.all.size() == 1);
     REQUIRE(all.problems.size() == 1);
     CHECK_THAT(all.problems.front().message, Catch::Contains("is defined in"));
+}
+
+TEST_CASE("gitops: why names what moves such a Pipeline, and no Provider of Flux") {
+    const auto made = read(kRules);
+    const auto answers = decision::why(*made.all.front(), {}, WallTime{});
+    REQUIRE(answers.size() > 2);
+    CHECK(answers[1].headline == "no image was released yet");
+    CHECK_THAT(answers[1].unblock, Catch::Contains("POST /api/v1/releases"));
+    CHECK(answers[2].headline == "nothing was merged into " + answers[1].environment + " yet");
+    CHECK(answers[2].unblock == "merge the pull request into " + answers[1].environment);
 }
 
 TEST_CASE("gitops: what has merged is there, and is told once") {

@@ -1,4 +1,4 @@
-// Commit statuses on Azure DevOps: set, and how urgent that and auto-complete are.
+// Statuses on Azure DevOps: set, and how urgent that and auto-complete are.
 #include "catch.hpp"
 #include "plugin_azdo_fixture.hpp"
 
@@ -9,19 +9,22 @@ namespace {
 const std::string kCommit(40, 'a');
 
 Result<void> publish(Desk& desk, const StatusReport& report) {
-    return desk.ask<void>([&](auto& forge) { return forge.publish(kCommit, report); });
+    return desk.ask<void>([&](auto& forge) { return forge.publish(kCommit, 7, report); });
 }
 
 }  // namespace
 
-TEST_CASE("azdo: a status of our own is set on the commit, as urgently as a merge") {
+TEST_CASE(
+    "azdo: a status of our own is set on the pull request, where policies look, as urgently as a "
+    "merge") {
     Desk desk;
     desk.host.answer_http({.code = 201, .body = "{}"});
     REQUIRE(publish(desk, {"promotiond/shop-dev", Verdict::Success, "shop-dev is reconciled"}));
     const HttpAsked asked = desk.host.requests().at(0);
     CHECK(asked.method == "POST");
-    CHECK(asked.url == kRoot + "/My%20Team/_apis/git/repositories/fleet/commits/" + kCommit +
-                           "/statuses?api-version=7.1");
+    CHECK(asked.url == kRoot +
+                           "/My%20Team/_apis/git/repositories/fleet/pullRequests/7/statuses"
+                           "?api-version=7.1");
     CHECK(asked.body == R"({"context":{"genre":"promotiond","name":"shop-dev"},)"
                         R"("description":"shop-dev is reconciled","state":"succeeded"})");
     CHECK(asked.header("Promotiond-Budget") == "merge write core");

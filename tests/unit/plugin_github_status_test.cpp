@@ -10,7 +10,7 @@ const std::string kCommit(40, 'a');
 const std::string kUrl = "https://api.github.com/repos/acme/fleet/";
 
 Result<void> publish(Desk& desk, const StatusReport& report) {
-    return desk.ask<void>([&](auto& forge) { return forge.publish(kCommit, report); });
+    return desk.ask<void>([&](auto& forge) { return forge.publish(kCommit, 7, report); });
 }
 
 }  // namespace

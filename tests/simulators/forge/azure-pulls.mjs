@@ -142,7 +142,7 @@ export function addStatus({answers, repository, pull, sha, request, login}) {
   if (!context?.name) return invalid('context.name');
   if (!['notSet', 'pending', 'succeeded', 'failed', 'error', 'notApplicable'].includes(state)) return invalid('state');
   if (pull && pull.status !== 'active') return refusal(403, 'GitPullRequestStatusNotEditableException', 'Statuses of a completed pull request cannot be changed.');
-  const status = repository.addStatus({sha: sha ?? null, state, genre: context.genre, name: context.name, description, targetUrl, login});
+  const status = repository.addStatus({sha: sha ?? null, pull: pull?.number, state, genre: context.genre, name: context.name, description, targetUrl, login});
   if (pull) pull.statuses.push(status);
   return ok(answers.status(repository, status), 201);
 }

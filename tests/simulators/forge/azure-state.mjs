@@ -184,7 +184,7 @@ export class AzureRepository {
       case 'reviewers':
         return pull.reviewers.filter((each) => each.vote >= 5).length >= (policy.minimum ?? 1) ? 'approved' : 'queued';
       case 'status': {
-        const state = [...this.statuses.filter((each) => each.sha === pull.headSha), ...pull.statuses]
+        const state = pull.statuses  // those of its commits count for nothing
           .filter((each) => each.genre === (policy.genre ?? null) && each.name === policy.name).at(-1)?.state;
         return {succeeded: 'approved', failed: 'rejected', error: 'rejected', notApplicable: 'notApplicable'}[state] ?? 'queued';
       }
@@ -205,9 +205,9 @@ export class AzureRepository {
     return this.policies.every((policy) => policy.kind !== 'strategy' || policy.allowed.includes(wanted));
   }
 
-  addStatus({sha, state, genre = null, name = 'default', context, description = null, targetUrl = null, login}) {
+  addStatus({sha, pull, state, genre = null, name = 'default', context, description = null, targetUrl = null, login}) {
     const status = {
-      id: this.statuses.length + 1, sha, state: state === 'success' ? 'succeeded' : state, genre, name: context ?? name, description, targetUrl, login,
+      id: this.statuses.length + 1, sha, pull, state: state === 'success' ? 'succeeded' : state, genre, name: context ?? name, description, targetUrl, login,
       createdAt: new Date().toISOString(),
     };
     this.statuses.push(status);

@@ -66,9 +66,14 @@ export const actions = {
       if (body[key] !== undefined) repository[key] = body[key];
     }
   }),
+  // {branch | sha, state, context}; on Azure also {number}: of the pull request, where policies look.
   status: ({forge}, body) => inRepository(forge, body, async (repository) => {
-    const sha = await asSha(repository, body);
-    for (const context of body.contexts ?? [body.context]) repository.addStatus({login: 'ci', state: 'success', ...body, context, sha});
+    const pull = body.number === undefined ? undefined : pullOf(repository, body.number);
+    const sha = pull ? null : await asSha(repository, body);
+    for (const context of body.contexts ?? [body.context]) {
+      const status = repository.addStatus({login: 'ci', state: 'success', ...body, context, sha, pull: pull?.number});
+      pull?.statuses.push(status);
+    }
     await repository.autoMerge();
   }),
   'check-run': ({forge}, body) => inRepository(forge, body, async (repository) => {

@@ -5,6 +5,7 @@
 #ifndef PROMOTIOND_GITOPS_COMMIT_LOOKUP_HPP
 #define PROMOTIOND_GITOPS_COMMIT_LOOKUP_HPP
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,8 +39,9 @@ public:
     // With its whole description; none = no pull request's merge made this commit, or the forge
     // does not know of it yet.
     [[nodiscard]] virtual Result<std::optional<PullRequest>> merged_as(const ObjectId& commit) = 0;
-    // Sets a status of our own; said again, it takes the place of the one before.
-    [[nodiscard]] virtual Result<void> publish(const ObjectId& commit,
+    // Sets a status of our own on a pull request and its newest commit; said again, it takes the
+    // place of the one before.
+    [[nodiscard]] virtual Result<void> publish(const ObjectId& commit, std::uint64_t number,
                                                const StatusReport& report) = 0;
 };
 

@@ -72,6 +72,9 @@ struct PromotedImage {
     std::string group;
     std::string app;
     std::string directory;  // from the repository's root
+    // Likewise of the environment before: a request merges by itself only while the image has the
+    // tag there. Empty = none, or not known.
+    std::string from = {};
 };
 
 struct PullRequestConfig {
