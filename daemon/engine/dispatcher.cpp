@@ -261,6 +261,7 @@ void Engine::State::stage_promoted(Turn& turn, model::Promotion promotion,
             break;
         case Outcome::Rejected:
             promotion.phase = Phase::Failed;
+            promotion.details = with_secrets(promotion.details, answer.secrets);
             renewals_.rejected(promotion, answer.secrets, clock.steady_now());
             break;
         case Outcome::Cancelled:

@@ -46,6 +46,10 @@ Result<void> Engine::State::load() {
     for (auto& [name, history] : *loaded) {
         for (auto& [place, list] : history.promotions) {
             for (auto& promotion : list) {
+                if (promotion.phase == model::Phase::Failed && promotion.id == list.back().id) {
+                    renewals_.rejected(promotion, secrets_in(promotion.details),
+                                       clock.steady_now());
+                }
                 slim(promotion);
                 meters_.enter(promotion, std::nullopt);
             }

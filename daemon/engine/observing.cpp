@@ -70,7 +70,8 @@ void Engine::State::stage_seen(Turn& turn, const model::Observation& seen) {
 }
 
 void Engine::State::handle(Turn& /*turn*/, const LookSignal& signal) {
-    const std::string commit = "\"commit\":\"" + signal.commit + "\"";
+    // Its own, or one of which it waits for a word.
+    const std::string commit = '"' + signal.commit + '"';
     std::vector<std::string> pages;
     for (const auto& page : signal.locations) {
         if (!page.empty()) pages.push_back(plain(page));

@@ -1,17 +1,59 @@
 #include "engine/renewals.hpp"
 
 #include <algorithm>
+#include <boost/json.hpp>
 
-#include "base/log.hpp"
 #include "engine/state.hpp"
 
 namespace promotiond::engine {
 namespace {
 
+namespace json = boost::json;
+
 // More wait for a retry by hand; so memory, and what one look reads, are bounded.
 constexpr std::size_t kMost = 1'000;
 
+constexpr const char* kRefusedWith = "refusedWith";
+
+json::object parsed(const std::string& details) {
+    boost::system::error_code failed;
+    auto value = json::parse(details, failed);
+    return failed || !value.is_object() ? json::object() : std::move(value.as_object());
+}
+
+std::string member(const json::object& object, const char* name) {
+    const auto* found = object.if_contains(name);
+    return found != nullptr && found->is_string() ? std::string(found->as_string()) : "";
+}
+
 }  // namespace
+
+std::string with_secrets(const std::string& details,
+                         const std::vector<strategy::GivenSecret>& secrets) {
+    if (secrets.empty()) return details;
+    json::object whole = parsed(details);
+    json::array& names = whole[kRefusedWith].emplace_array();
+    for (const auto& each : secrets) {
+        names.push_back(
+            json::object{{"namespace", each.ns}, {"secret", each.name}, {"key", each.key}});
+    }
+    return json::serialize(whole);
+}
+
+std::vector<strategy::GivenSecret> secrets_in(const std::string& details) {
+    std::vector<strategy::GivenSecret> secrets;
+    if (details.find(kRefusedWith) == std::string::npos) return secrets;
+    const json::object whole = parsed(details);
+    const auto* names = whole.if_contains(kRefusedWith);
+    if (names == nullptr || !names->is_array()) return secrets;
+    for (const auto& each : names->as_array()) {
+        if (!each.is_object()) continue;
+        const auto& object = each.as_object();
+        secrets.push_back(
+            {member(object, "namespace"), member(object, "secret"), member(object, "key"), 0});
+    }
+    return secrets;
+}
 
 void Renewals::rejected(const model::Promotion& promotion,
                         const std::vector<strategy::GivenSecret>& secrets, SteadyTime now) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <deque>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -14,6 +15,12 @@
 #include "strategy/strategy.hpp"
 
 namespace promotiond::engine {
+
+// Kept with the promotion's details, so that the next start knows them: names only. Whatever their
+// values are then, they count as others.
+[[nodiscard]] std::string with_secrets(const std::string& details,
+                                       const std::vector<strategy::GivenSecret>& secrets);
+[[nodiscard]] std::vector<strategy::GivenSecret> secrets_in(const std::string& details);
 
 class Renewals {
 public:

@@ -143,6 +143,7 @@ Outcome MergeGate::look(Outcome answer, Call& call) {
         else call.log(Level::Warn, done.error().message);
     }
     details->set("gate", now);
+    if (waits) details->set("gateCommit", seen.commit);
     return std::move(answer).with_details(text_of(*details));
 }
 

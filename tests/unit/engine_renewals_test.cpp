@@ -55,6 +55,20 @@ TEST_CASE("engine: a reload looks at once whether a secret has changed") {
     CHECK(house.comes_to(id, Phase::Succeeded));
 }
 
+TEST_CASE(
+    "engine: a secret that was replaced while the daemon was away is noticed after its start") {
+    Refusing house;
+    house.start();
+    const auto id = house.promote("1.0.0");
+    REQUIRE(house.comes_to(id, Phase::Failed));
+    CHECK_THAT(house.journal->promotion(id)->details, Catch::Contains("\"secret\":\"forge\""));
+    house.close();
+    house.carrier->secret_now = 2;
+    house.start();
+    REQUIRE(house.look());
+    CHECK(house.comes_to(id, Phase::Succeeded));
+}
+
 TEST_CASE("engine: a new secret that is refused as well costs one try, and is remembered") {
     Refusing house;
     house.carrier->on_promote = [](auto) { return Outcome::Rejected; };

@@ -122,6 +122,8 @@ TEST_CASE("merge gate: until Flux has its say the request's commit shows a pendi
     CHECK(report.context == "promotiond/shop-dev");
     CHECK(report.verdict == Verdict::Pending);
     CHECK_THAT(first.summary, Catch::Contains("waits for Flux to reconcile shop-dev"));
+    // By which a hook about that commit finds the promotion.
+    CHECK_THAT(first.details, Catch::Contains("\"gateCommit\":\"" + kNewest + "\""));
     CHECK(scene.heads_asked == std::vector<std::string>{"main"});
     CHECK(scene.commits.asked == std::vector<ObjectId>{kBuiltOn, kNewest});
     (void)scene.look(first);

@@ -72,6 +72,10 @@ Result<std::vector<TreeFile>> Mirror::files_holding(const ObjectId& commit, std:
     }
     return found;
 }
+Result<std::vector<TreeFile>> Mirror::files_below(const ObjectId& commit, const std::string&,
+                                                  const std::vector<std::string>& suffixes) {
+    return files_holding(commit, "", suffixes, SIZE_MAX);
+}
 Result<ObjectId> Mirror::commit(const ObjectId& parent, const std::vector<FileChange>& changes,
                                 const CommitText& text) {
     auto tree = fake::remote.commits.at(parent).tree;

@@ -5,8 +5,8 @@ add_subdirectory(${PROJECT_SOURCE_DIR}/sdk/template ${CMAKE_CURRENT_BINARY_DIR}/
 set(kit ${PROJECT_SOURCE_DIR}/sdk/gitops)
 promotiond_test(sdk_schema
     SOURCES sdk_schema_test.cpp gitops_pull_request_fake.cpp gitops_memory_forge.cpp
-            ${kit}/pull_request.cpp ${kit}/pull_request_change.cpp ${kit}/pull_request_text.cpp ${kit}/manifest.cpp ${kit}/manifest_marker.cpp
-            ${kit}/manifest_scalar.cpp ${kit}/manifest_scan.cpp
+            ${kit}/pull_request.cpp ${kit}/pull_request_change.cpp ${kit}/pull_request_text.cpp ${kit}/manifest.cpp ${kit}/manifest_image.cpp
+            ${kit}/manifest_marker.cpp ${kit}/manifest_scalar.cpp ${kit}/manifest_scan.cpp
     LINKS promotiond::strategy promotiond::model promotiond::sdk webhook_generic_parts PkgConfig::libyaml Poco::JSON
     LABELS unit)
 target_compile_definitions(test_sdk_schema PRIVATE PROMOTIOND_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
