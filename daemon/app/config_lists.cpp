@@ -89,6 +89,31 @@ Result<http::ApiToken> token_from(const YamlNode& node, const Target& target) {
     return token;
 }
 
+// An address that may be told to everybody: its user is no token. Azure DevOps writes the
+// organisation as user of its clone addresses, ssh needs one.
+Result<void> check_address(const std::string& url) {
+    constexpr std::string_view kHttps = "https://";
+    constexpr std::string_view kSsh = "ssh://";
+    const bool https = url.starts_with(kHttps);
+    const bool scp = url.find("//") == std::string::npos;  // user@host:path
+    const auto begin = https ? kHttps.size() : scp ? 0 : kSsh.size();
+    const auto end = url.find(scp ? ':' : '/', begin);
+    const bool known = https || url.starts_with(kSsh) || (scp && url.find('@') < end);
+    if (!known || end == std::string::npos || end == begin ||
+        url.find_first_of(" \t?#\\") != std::string::npos) {
+        return Error{ErrorKind::Invalid,
+                     "url must be https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH"};
+    }
+    const auto at = url.rfind('@');
+    if (at == std::string::npos) return {};
+    const std::string user = url.substr(begin, at - begin);
+    const bool is_organisation =
+        (url.substr(at + 1) + "/").starts_with("dev.azure.com/" + user + "/");
+    if (at < end && user.find(':') == std::string::npos && (!https || is_organisation)) return {};
+    return Error{ErrorKind::Invalid,
+                 "url holds a user name, token or password; put them into the secret"};
+}
+
 Result<gitops::Repository> repository_from(const YamlNode& node) {
     gitops::Repository repository{
         .url = {}, .branch = {}, .type = {}, .secret = {}, .ns = "gitops"};
@@ -99,8 +124,16 @@ Result<gitops::Repository> repository_from(const YamlNode& node) {
         repository.type = *std::move(read);
         return {};
     };
+    const auto url = [&repository](const YamlNode& value) -> Result<void> {
+        auto read = text_from(value);
+        if (!read) return std::move(read).error();
+        if (auto fine = check_address(*read); !fine)
+            return yaml_error(value.where, fine.error().message);
+        repository.url = *std::move(read);
+        return {};
+    };
     if (auto right = members_into(node, "a repository",
-                                  {text("url", repository.url),
+                                  {{"url", url},
                                    {"type", type},
                                    text("branch", repository.branch),
                                    text("namespace", repository.ns),

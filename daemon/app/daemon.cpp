@@ -174,6 +174,7 @@ std::unique_ptr<platform::PipelineSource> Daemon::all_pipelines() {
     options.repositories = config_.repositories;
     options.every = config_.repositories_every;
     options.remembered = config_.cache / "gitops";
+    options.readiness = &readiness_;
     options.read = [this](const gitops::Repository& repository, const std::stop_token& stop) {
         return rules_->read(repository, stop);
     };

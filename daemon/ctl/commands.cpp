@@ -55,11 +55,33 @@ Result<void> list_promotions(const Session& session) {
         });
 }
 
+// Of a Pipeline that the daemon remembers and that is nowhere defined any more.
+Error gone(const Session& session) {
+    const auto [ns, name] = *pipeline_named(session.arguments);
+    std::string message = "there is no Pipeline " + ns + "/" + name + " any more";
+    const auto open = session.client.get("/api/v1/promotions?pipeline=" + encoded(ns + "/" + name) +
+                                         "&unfinished=true");
+    if (!open) return Error(open.error());
+    std::string left;
+    for (const auto& one : list(*open, "promotions")) {
+        left += (left.empty() ? "" : ", ") + text(one, "environment") + " " + text(one, "revision");
+        if (const auto location = text(one, "location"); !location.empty())
+            left += " (" + location + ")";
+    }
+    if (!left.empty())
+        message +=
+            "; nothing looks after its open promotions, and their requests stay open at the "
+            "forge until somebody closes them: " +
+            left;
+    return {ErrorKind::NotFound, std::move(message)};
+}
+
 Result<void> why(const Session& session) {
     const auto path = pipeline_path(session);
     const auto& operands = session.arguments.operands;
     const std::string only = operands.size() > 1 ? operands[1] : "";
     auto answer = session.client.get(path + "/why");
+    if (answer && list(*answer, "environments").empty()) return gone(session);
     if (answer && !only.empty()) {
         bool found = false;
         for (const auto& one : list(*answer, "environments"))

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "gitops/rules_pipelines.hpp"
+#include "model/repository_part.hpp"
 
 namespace promotiond::gitops {
 namespace {
@@ -43,7 +44,13 @@ public:
         std::error_code failed;
         fs::create_directories(options_.remembered, failed);
         bool all_known = true;
-        for (auto& each : known_) all_known = recall(each) && all_known;
+        for (auto& each : known_) {
+            const bool recalled = recall(each);
+            if (!recalled) each.complaint = "it has not been read yet";
+            tell_readiness(each);
+            each.complaint.clear();
+            all_known = recalled && all_known;
+        }
         thread_ = std::jthread([this, changed](const std::stop_token& stop) {
             pthread_setname_np(pthread_self(), "gitops-rules");
             run(stop, changed);
@@ -97,6 +104,16 @@ private:
         else taken = take(known, *std::move(text));
         if (taken) remember(known);
         if (taken || known.complaint != before) ++version_;
+        tell_readiness(known);
+    }
+
+    void tell_readiness(const Known& known) const {
+        if (options_.readiness == nullptr) return;
+        const auto& [url, branch, type, secret, ns] = known.repository;
+        const auto part =
+            std::string(model::kRepositoryPart) + url + (branch.empty() ? "" : " " + branch);
+        if (known.text) options_.readiness->ready(part);
+        else options_.readiness->degraded(part, known.complaint);
     }
 
     static bool take(Known& known, std::string text) {
@@ -106,6 +123,8 @@ private:
             return false;
         }
         known.pipelines = pipelines_of(known.repository, rules->rules);
+        for (const auto& ignored : rules->ignored)
+            known.pipelines.problems.push_back({{place_of(known.repository), 0, 0}, ignored});
         known.text = std::move(text);
         known.complaint.clear();
         return true;

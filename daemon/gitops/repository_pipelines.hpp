@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/readiness.hpp"
 #include "gitops/repository.hpp"
 #include "platform/platform.hpp"
 
@@ -22,6 +23,8 @@ struct RepositoryOptions {
     std::filesystem::path remembered;
     // The text of a repository's gitops-promotion.yaml; called on the source's thread.
     std::function<Result<std::string>(const Repository&, const std::stop_token&)> read;
+    Readiness* readiness =
+        nullptr;  // is told which repositories have been read; outlives the source
 };
 
 // A file that cannot be fetched or read is a problem; its last good version stays in force. start()

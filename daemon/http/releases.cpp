@@ -9,6 +9,7 @@
 #include "http/json_object.hpp"
 #include "http/pushed_tags.hpp"
 #include "http/registry_payloads.hpp"
+#include "model/repository_part.hpp"
 
 namespace promotiond::http {
 namespace {
@@ -28,6 +29,20 @@ Result<model::Release> release_in(const JsonObject& object) {
                            .ns = text_in(object, "namespace")};
     if (auto fine = model::check_release(release); !fine) return std::move(fine).error();
     return release;
+}
+
+// Why an application may be there all the same; empty: it is nowhere.
+std::string not_all_known(const Readiness& readiness) {
+    if (!readiness.good()) return "the daemon is not ready: not all Pipelines have been read";
+    std::string unread;
+    for (const auto& [name, part] : readiness.parts()) {
+        if (part.state == Readiness::State::Ready || !name.starts_with(model::kRepositoryPart))
+            continue;
+        unread += "; " + name.substr(model::kRepositoryPart.size()) +
+                  " has never been read: " + part.reason;
+    }
+    if (unread.empty()) return {};
+    return "no GitOps repository that could be read has this application" + unread;
 }
 
 engine::Engine::OnAccepted answer_to(const ExchangePtr& exchange) {
@@ -88,11 +103,9 @@ Result<model::PipelineName> pipeline_for(const model::Release& release,
 void Releases::submit(const ExchangePtr& exchange, model::Release release, Repeats repeats,
                       engine::Engine::OnAccepted done) const {
     auto pipeline = pipeline_for(release, *core_.views.snapshot());
-    const bool may_come = core_.readiness != nullptr && !core_.readiness->good();
-    if (!pipeline && pipeline.error().kind == ErrorKind::NotFound && may_come) {
-        return done(Error{ErrorKind::Transient,
-                          "the daemon is not ready: not all Pipelines have been read; send it "
-                          "again"});
+    if (!pipeline && pipeline.error().kind == ErrorKind::NotFound && core_.readiness != nullptr) {
+        const auto why = not_all_known(*core_.readiness);
+        if (!why.empty()) return done(Error{ErrorKind::Transient, why + "; send it again"});
     }
     if (!pipeline) return done(std::move(pipeline).error());
     // What has a time is known when it comes again.

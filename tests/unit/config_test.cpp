@@ -263,7 +263,7 @@ TEST_CASE("config: what is missing is said by its key") {
 
 TEST_CASE("config: an image of a registry is an application of a repository, told in full") {
     const std::string repositories =
-        "gitops:\n  repositories: [{url: u, type: github, secretRef: s}]\n  images: ";
+        "gitops:\n  repositories: [{url: git@host:fleet, type: github, secretRef: s}]\n  images: ";
     const auto told = [&](const std::string& image) {
         return error_of(std::string(kMinimal) + repositories + "[" + image + "]\n");
     };
@@ -284,4 +284,33 @@ TEST_CASE("config: an image of a registry is an application of a repository, tol
     CHECK_THAT(error_of(std::string(kMinimal) + "gitops: {images: [{image: ghcr.io/acme/web" +
                         rest + "]}\n"),
                Catch::Contains("needs gitops.repositories"));
+}
+
+TEST_CASE("config: a repository's address that holds a password is refused without showing it") {
+    const auto told = [](const std::string& url) {
+        return error_of(std::string(kMinimal) + "gitops:\n  repositories:\n  - {url: \"" + url +
+                        "\", type: github, secretRef: s}\n");
+    };
+    for (const char* url :
+         {"https://host/acme/fleet.git", "ssh://git@host:22/acme/fleet", "git@host:acme/fleet",
+          "https://acme@dev.azure.com/acme/team/_git/fleet"}) {
+        INFO(url);
+        CHECK(told(url) == "(accepted)");
+    }
+    for (const char* url : {"https://bot:s3cret@host/acme/fleet", "https://s3cret@host/acme/fleet",
+                            "https://s3cret@dev.azure.com/acme/team/_git/fleet",
+                            "ssh://git:s3cret@host/acme/fleet", "https://host/s3cret@else/fleet"}) {
+        INFO(url);
+        CHECK_THAT(told(url), Catch::Contains("promotiond.yaml:7:11: ") &&
+                                  Catch::Contains("put them into the secret") &&
+                                  !Catch::Contains("s3cret"));
+    }
+    for (const char* url :
+         {"http://host/acme/fleet", "http://bot:s3cret@host/acme", "file:///fleet", "fleet",
+          "git:s3cret@host:fleet", "https:///fleet", "https://host/fleet?token=s3cret"}) {
+        INFO(url);
+        CHECK_THAT(told(url), Catch::Contains("promotiond.yaml:7:11: ") &&
+                                  Catch::Contains("url must be https://HOST/PATH") &&
+                                  !Catch::Contains("s3cret"));
+    }
 }

@@ -67,6 +67,20 @@ TEST_CASE("ctl: why tells what is waited for, since when and what would unblock 
     CHECK(run({"why", "app", "qa"}, server.url("")).code == ctl::kNotFound);
 }
 
+TEST_CASE("ctl: why of a Pipeline that is gone says so, and which of its requests stay open") {
+    const HttpServer server(
+        {whole(200, R"({"environments":[]})"),
+         whole(
+             200,
+             R"({"promotions":[{"id":"p1","environment":"qa","revision":"v2","location":"https://host/pull/5"}]})")});
+    const auto ran = run({"why", "ns/app"}, server.url(""));
+    CHECK(ran.code == ctl::kNotFound);
+    CHECK(has(ran.err, "there is no Pipeline ns/app any more"));
+    CHECK(has(ran.err, "qa v2 (https://host/pull/5)"));
+    CHECK(server.requests().at(1).starts_with(
+        "GET /api/v1/promotions?pipeline=ns%2Fapp&unfinished=true HTTP/1.1"));
+}
+
 TEST_CASE("ctl: approve asks for exactly that revision") {
     const HttpServer server({whole(200, R"({"verdict":"promote","promotions":["p1"]})")});
     const auto ran = run({"approve", "ns/app", "prod", "1/2", "--target", "t"}, server.url(""));

@@ -168,6 +168,49 @@ TEST_CASE(
     CHECK(again.problems.size() == 1);
 }
 
+TEST_CASE("gitops: a key that means nothing is told with its place, and the rest is in force") {
+    const Directory directory;
+    Told told;
+    auto source = repository_pipelines(options(directory, [] {
+        return Result<std::string>(
+            "environments: [{name: dev, atuo: true}]\ngroups: {shop: {applications: {web: {}}}}\n");
+    }));
+    REQUIRE(source->start(told.take()));
+    const auto now = told.next();
+    CHECK(now.all.size() == 1);
+    REQUIRE(now.problems.size() == 1);
+    CHECK_THAT(now.problems.front().message,
+               Catch::Contains("gitops-promotion.yaml:1:28: the key \"atuo\" means nothing"));
+}
+
+TEST_CASE("gitops: a repository that has never been read is degraded, and why, until it is read") {
+    const Directory directory;
+    const std::string part = "gitops https://github.com/acme/fleet.git main";
+    Readiness readiness;
+    std::atomic<bool> away{true};
+    auto how = options(directory, [&]() -> Result<std::string> {
+        if (away) return Error{ErrorKind::Transient, "the forge is away"};
+        return kRules;
+    });
+    how.readiness = &readiness;
+    Told told;
+    auto source = repository_pipelines(how);
+    REQUIRE(source->start(told.take()));
+    CHECK(told.next().all.empty());
+    CHECK(readiness.parts().at(part).state == Readiness::State::Degraded);
+    CHECK(readiness.parts().at(part).reason == "the forge is away");
+    away = false;
+    CHECK(told.next().all.size() == 1);
+    CHECK(readiness.parts().at(part).state == Readiness::State::Ready);
+    // What is remembered is known, whether the forge is there or not.
+    away = true;
+    source = repository_pipelines(how);
+    Told again;
+    REQUIRE(source->start(again.take()));
+    CHECK(again.next().all.size() == 1);
+    CHECK(readiness.parts().at(part).state == Readiness::State::Ready);
+}
+
 TEST_CASE("gitops: a forge that does not answer holds no start up") {
     const Directory directory;
     {

@@ -263,6 +263,29 @@ TEST_CASE("registry: before all Pipelines are known a release is to be sent agai
     CHECK(to.push(kHarbor).status == 202);
 }
 
+TEST_CASE("releases: while a repository has never been read, what nobody knows is to come again") {
+    Listening to;
+    auto& readiness = to.daemon->readiness;
+    readiness.ready("gitops https://host/acme/fleet");
+    CHECK(to.push(harbor("hub.example.com/shop/gone", "v1")).status == 202);
+    readiness.degraded("gitops https://host/acme/other", "the forge is away");
+    const Answer hook = to.push(harbor("hub.example.com/shop/gone", "v1"));
+    CHECK(hook.status == 503);
+    CHECK(to.push(kHarbor).status == 202);
+    const Answer told = to.daemon->ask(from_github(
+        "repository_dispatch", dispatch(R"({"group":"shop","app":"gone","tag":"v1"})")));
+    CHECK(told.status == 503);
+    CHECK(told.header("Retry-After") == "5");
+    CHECK_THAT(told.body, Catch::Contains("https://host/acme/other has never been read: the forge "
+                                          "is away") &&
+                              !Catch::Contains("acme/fleet"));
+    readiness.ready("gitops https://host/acme/other");
+    CHECK(to.daemon
+              ->ask(from_github("repository_dispatch",
+                                dispatch(R"({"group":"shop","app":"gone","tag":"v1"})")))
+              .status == 404);
+}
+
 TEST_CASE("registry: the key is taken in each form that registries have, and no other key is") {
     Listening to;
     const std::string basic = "Authorization: Basic aG9va3M6aG9vay1rZXktMDEyMzQ1Njc4OQ==\r\n";
