@@ -167,7 +167,12 @@ void ApplicationSources::start(const SourceName& name, const std::stop_token& st
             source->begun = clock_.steady_now();
         }
     }
-    if (!resource) return calls_.changed(name, nullptr);
+    if (!resource) {
+        calls_.changed(name, nullptr);
+        const bool answered = resource.error().reason == KubeReason::NotFound;
+        if (!answered && !name.cluster.name.empty()) calls_.doubt(name.cluster);
+        return;
+    }
     auto watch = begin(client, *resource, name, *source);
     const std::lock_guard held(mutex_);
     source->watch = std::move(watch);

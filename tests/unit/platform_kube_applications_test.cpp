@@ -3,6 +3,7 @@
 
 #include "base/guarded.hpp"
 #include "model/codec.hpp"
+#include "platform/application_sources.hpp"
 #include "platform/kube_applications.hpp"
 #include "tests/kubernetes/eventually.hpp"
 #include "tests/unit/platform_kube_fixture.hpp"
@@ -129,4 +130,20 @@ TEST_CASE("kube applications: a kind that the preferred version lacks is read in
     });
     watching.applications.set_pipelines({pipeline()});
     CHECK(watching.hears("app 1.0.0 helm.toolkit.fluxcd.io/v2"));
+}
+
+TEST_CASE("kube applications: a cluster whose first answer is a refusal is looked at again soon") {
+    const SourceName name{{"team", "far"}, "helm.toolkit.fluxcd.io", "HelmRelease"};
+    Cluster far({status(401, "Unauthorized", "Unauthorized")});
+    const auto client =
+        std::make_shared<KubeClient>(config_for(far.server), far.http, far.clock, far.metrics);
+    Guarded<std::vector<KubeName>> doubted;
+    ApplicationSources sources(
+        far.client, far.clock, far.metrics, 1h,
+        {.client = [&](const KubeName&) { return client; },
+         .changed = [](const SourceName&, const KubeName*) {},
+         .doubt = [&](const KubeName& cluster) { doubted.access()->push_back(cluster); }});
+    sources.want({name});
+    CHECK(eventually([&] { return *doubted.access() == std::vector{name.cluster}; }));
+    sources.stop();
 }
