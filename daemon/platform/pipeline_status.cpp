@@ -172,6 +172,7 @@ std::vector<Condition> progress(const PipelineState& state) {
             return;
         }
     };
+    add("AwaitingApproval", "ManualPromotion", Phase::AwaitingApproval, Phase::AwaitingApproval);
     add("Reconciling", "Progressing", Phase::Queued, Phase::Running);
     add("Stalled", "PromotionFailed", Phase::Failed, Phase::Failed);
     return conditions;

@@ -2,8 +2,8 @@
 //
 // Fields, conditions, reasons and messages as pipeline-controller wrote them, so that `kubectl`,
 // Weave GitOps and scripts read them as before; on top of that Reconciling and Stalled for kstatus
-// (kubernetes-sigs/cli-utils pkg/kstatus README, read 2026-11) and each environment's last
-// promotion.
+// (kubernetes-sigs/cli-utils pkg/kstatus README, read 2026-11), AwaitingApproval, and each
+// environment's last promotion.
 #pragma once
 
 #include <cstdint>

@@ -187,7 +187,11 @@ TEST_CASE("crd: the status keeps what is shown, and kubectl get shows it") {
              "message": "All clusters checked", "lastTransitionTime": "2023-01-01T00:00:00Z"},
             {"type": "PromotionPending", "status": "True", "reason": "EnvironmentNotReady",
              "message": "Waiting for all targets to be ready",
-             "lastTransitionTime": "2023-01-01T00:00:00Z", "observedGeneration": 1}],
+             "lastTransitionTime": "2023-01-01T00:00:00Z", "observedGeneration": 1},
+            {"type": "AwaitingApproval", "status": "True", "reason": "ManualPromotion",
+             "message": "1.2.3 into prod", "lastTransitionTime": "2023-01-01T00:00:00Z"},
+            {"type": "Stalled", "status": "True", "reason": "PromotionFailed",
+             "message": "1.2.3 into qa: refused", "lastTransitionTime": "2023-01-01T00:00:00Z"}],
         "environments": {
             "dev": {"waitingApproval": {"revision": "1.2.3"},
                     "lastPromotion": {"id": "p1", "revision": "1.2.3", "phase": "Pending",
@@ -210,7 +214,11 @@ TEST_CASE("crd: the status keeps what is shown, and kubectl get shows it") {
     CHECK(table.find("READY   STATUS                 PENDING") != std::string::npos);
     CHECK(table.find("True    All clusters checked   True") != std::string::npos);
     const auto wide = cluster.must({"get", "pipelines", "-n", space, "-o", "wide"});
-    CHECK(wide.find("Waiting for all targets to be ready") != std::string::npos);
+    for (const char* said :
+         {"Waiting for all targets to be ready", "1.2.3 into prod", "1.2.3 into qa: refused"}) {
+        CHECK(table.find(said) == std::string::npos);
+        CHECK(wide.find(said) != std::string::npos);
+    }
     cluster.must({"wait", "--for=condition=Ready", "--timeout=1s", "pipeline/app", "-n", space});
 }
 

@@ -144,7 +144,10 @@ TEST_CASE("status: a revision that waits for approval is named where Weave GitOp
     Standing standing;
     standing.promote("2.0.0", Phase::AwaitingApproval);
     CHECK(standing.environment("prod", "waitingApproval") == R"({"revision":"2.0.0"})");
+    CHECK(standing.condition("AwaitingApproval") ==
+          "True ManualPromotion: 2.0.0 into prod: because");
     standing.promote("2.0.0", Phase::Succeeded);
+    CHECK(standing.condition("AwaitingApproval").empty());
     CHECK(standing.environment("prod", "waitingApproval") == R"({"revision":""})");
 }
 
