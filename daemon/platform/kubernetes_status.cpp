@@ -16,12 +16,23 @@ namespace promotiond::platform {
 namespace {
 
 constexpr const char* kFieldManager = "promotiond";
+// What the server refuses for good changes with the object, which is noticed by itself.
+constexpr std::chrono::milliseconds kRefusedMost = std::chrono::minutes{5};
 const std::string kPart = "status";  // as /readyz names it
 
 std::string apply_body(const model::PipelineName& name, const std::string& status) {
     boost::json::object metadata{{"name", name.name}, {"namespace", name.ns}};
     return R"({"apiVersion":"pipelines.weave.works/v1alpha1","kind":"Pipeline","metadata":)" +
            boost::json::serialize(metadata) + R"(,"status":)" + status + "}";
+}
+
+std::string merge_body(const std::string& status) { return R"({"status":)" + status + "}"; }
+
+// An apply reads all of the stored object by its schema, and cannot when a definition of before let
+// other types in (sigs.k8s.io/structured-merge-diff; apimachinery's managedfields, read 2026-11).
+bool cannot_be_typed(const KubeError& error) {
+    return error.code == 500 &&
+           error.error.message.find("failed to create typed") != std::string::npos;
 }
 
 }  // namespace
@@ -51,6 +62,11 @@ public:
         const model::PipelineName name{object.name.ns, object.name.name};
         Kept& kept = kept_[name];
         if (!take(kept, object)) return;
+        if (kept.generation != object.generation) {
+            kept.replace = false;
+            kept.pause = {};
+        }
+        if (!kept.said.empty()) kept.writer = last_status_writer(object, kFieldManager);
         kept.fault = fault;
         kept.generation = object.generation;
         look_at(name);
@@ -59,6 +75,7 @@ public:
     void gone(const model::PipelineName& name) {
         const std::lock_guard held(mutex_);
         kept_.erase(name);
+        tell_refusals_without(name);
     }
 
 private:
@@ -68,8 +85,19 @@ private:
         std::uint64_t version = 0;           // of the object that says so
         std::string fault;                   // the object cannot be read
         std::int64_t generation = 0;         // of what cannot be read
+        std::string said;                    // what was written last, or was there
+        std::string writer;                  // of the status as it is now
+        bool replace = false;                // what is there cannot be applied to
+        StatusDispute dispute;
         SteadyTime due = SteadyTime::max();
         std::chrono::milliseconds pause{0};  // after failures
+    };
+    // One write, as it was decided on.
+    struct Attempt {
+        std::string status;
+        bool again = false;  // the same was written before
+        bool apply = true;   // else it is merged
+        std::string body;
     };
 
     // Resource versions of one resource may be compared as numbers
@@ -115,70 +143,132 @@ private:
                const std::stop_token& stop) {
         Kept& kept = kept_[name];
         kept.due = SteadyTime::max();
-        const std::string fault = kept.fault;
-        if (!kept.current || (kept.wanted.pipeline == nullptr && fault.empty())) {
-            kept.pause = {};
-            return;
-        }
-        const PipelineState state = kept.wanted;
-        const std::string current = *kept.current;
-        const auto generation = kept.generation;
+        if (!kept.current || (kept.wanted.pipeline == nullptr && kept.fault.empty()))
+            return settle(name, {});
+        const Kept seen = kept;
         held.unlock();
-        const std::string status =
-            fault.empty() ? pipeline_status(state, current, options_.view, clock_.now())
-                          : faulty_status(fault, generation, current, clock_.now());
-        if (status.empty() || says_already(current, status)) {
+        const Attempt attempt = attempt_of(name, seen);
+        const bool nothing = attempt.status.empty() || says_already(*seen.current, attempt.status);
+        const bool may = nothing || !options_.may_write || options_.may_write();
+        if (nothing || !may) {
             held.lock();
-            if (const auto found = kept_.find(name); found != kept_.end()) found->second.pause = {};
-            return;
+            if (nothing) return settle(name, attempt.status);
+            return put_off(name,
+                           clock_.steady_now() + options_.pause_first);  // a new leader soon may
         }
-        if (options_.may_write && !options_.may_write()) {
+        if (attempt.again && clock_.steady_now() < seen.dispute.next()) {
             held.lock();
-            // Asked again, for a new leader may not write yet.
-            if (const auto found = kept_.find(name); found != kept_.end())
-                found->second.due = clock_.steady_now() + options_.pause_first;
-            return;
+            return put_off(name, seen.dispute.next());
         }
-        // An object of the wrong types cannot be applied to, as that reads all of it; and an apply
-        // takes nothing away that another field manager wrote.
-        const std::string leftover = leftovers(current, status);
-        const bool apply = fault.empty() && leftover.empty();
-        const std::string& merged = leftover.empty() ? status : leftover;
         const auto written = client_.patch(
-            kPipelines, {name.ns, name.name}, apply ? KubePatchKind::Apply : KubePatchKind::Merge,
-            apply ? apply_body(name, status) : R"({"status":)" + merged + "}",
-            {.subresource = "status", .field_manager = kFieldManager, .force = apply},
+            kPipelines, {name.ns, name.name},
+            attempt.apply ? KubePatchKind::Apply : KubePatchKind::Merge, attempt.body,
+            {.subresource = "status", .field_manager = kFieldManager, .force = attempt.apply},
             {.stop = stop});
         count(written ? "written" : std::string(name_of(written.error().reason)));
-        if (written && fault.empty() && options_.written) options_.written(state);
+        if (written && seen.fault.empty() && !attempt.again && options_.written)
+            options_.written(seen.wanted);
         held.lock();
-        conclude(name, written);
-    }
-
-    // Under the lock.
-    void conclude(const model::PipelineName& name, const KubeResult<std::string>& written) {
         const auto found = kept_.find(name);
         if (found == kept_.end()) return;
-        Kept& kept = found->second;
         if (written) {
-            client_.tell(kPart, nullptr);
+            conclude(name, found->second, attempt, *written);
+        } else {
+            fail(name, found->second, attempt, written.error());
+        }
+    }
+
+    [[nodiscard]] Attempt attempt_of(const model::PipelineName& name, const Kept& seen) const {
+        const auto status_after = [&](const std::string& before) {
+            return seen.fault.empty()
+                       ? pipeline_status(seen.wanted, before, options_.view, clock_.now())
+                       : faulty_status(seen.fault, seen.generation, before, clock_.now());
+        };
+        const std::string& current = *seen.current;
+        Attempt attempt;
+        attempt.status = status_after(current);
+        if (attempt.status.empty()) return attempt;
+        // What was overwritten is put back as it was, with its times.
+        attempt.again = !seen.said.empty() && status_after(seen.said) == seen.said;
+        if (attempt.again && !says_already(current, attempt.status)) attempt.status = seen.said;
+        // An object of the wrong types cannot be applied to; and an apply takes nothing away that
+        // another field manager wrote.
+        const std::string leftover = leftovers(current, attempt.status);
+        attempt.apply = seen.fault.empty() && !seen.replace && leftover.empty();
+        if (attempt.apply) {
+            attempt.body = apply_body(name, attempt.status);
+        } else if (seen.fault.empty() && seen.replace) {
+            attempt.body = merge_body(replacement(current, attempt.status));
+        } else {
+            attempt.body = merge_body(leftover.empty() ? attempt.status : leftover);
+        }
+        return attempt;
+    }
+
+    // Under the lock, as all of these. There is nothing to write; status: what the object says.
+    void settle(const model::PipelineName& name, const std::string& status) {
+        const auto found = kept_.find(name);
+        if (found == kept_.end()) return;
+        found->second.pause = {};
+        if (!status.empty()) found->second.said = status;
+        tell_refusals_without(name);
+    }
+
+    void put_off(const model::PipelineName& name, SteadyTime until) {
+        const auto found = kept_.find(name);
+        if (found != kept_.end()) found->second.due = until;
+    }
+
+    void conclude(const model::PipelineName& name, Kept& kept, const Attempt& attempt,
+                  const std::string& answer) {
+        kept.pause = {};
+        kept.said = attempt.status;
+        refusals_.erase(name);
+        tell_refusals();
+        if (attempt.again && kept.dispute.rewritten(clock_.steady_now(), options_.dispute)) {
+            std::string writer = kept.writer.empty() ? "unknown" : kept.writer;
+            if (writer == kFieldManager) writer = "another promotiond";
+            log::warn("PROMO-5109",
+                      "somebody else keeps overwriting the status of a Pipeline; it is put back "
+                      "less and less often",
+                      {{"pipeline", name.text()}, {"writer", writer}});
+        }
+        // The watch tells the same soon; until then this keeps a second write from going out.
+        if (const auto object = kube_object(JsonView(answer))) (void)take(kept, *object);
+    }
+
+    void fail(const model::PipelineName& name, Kept& kept, const Attempt& attempt,
+              const KubeError& error) {
+        const auto reason = error.reason;
+        if (reason == KubeReason::Cancelled || reason == KubeReason::NotFound) {
             kept.pause = {};
-            // The watch tells the same soon; until then this keeps a second write from going out.
-            if (const auto object = kube_object(JsonView(*written))) (void)take(kept, *object);
             return;
         }
-        const KubeError& error = written.error();
-        if (error.reason == KubeReason::Cancelled || error.reason == KubeReason::NotFound) {
-            kept.pause = {};
+        if (attempt.apply && cannot_be_typed(error)) {
+            kept.replace = true;
+            kept.due = clock_.steady_now();
             return;
         }
-        if (error.reason == KubeReason::Forbidden) client_.tell(kPart, &error);
         if (kept.pause.count() == 0) {
             log::warn("PROMO-5105", "the status of a Pipeline could not be written; tried again",
                       {{"pipeline", name.text()}, {"reason", error.error.message}});
         }
-        kept.pause = std::clamp(kept.pause * 2, options_.pause_first, options_.pause_most);
+        const bool invalid = reason == KubeReason::Invalid;
+        kept.pause = std::clamp(kept.pause * 2, options_.pause_first,
+                                invalid ? kRefusedMost : options_.pause_most);
         kept.due = clock_.steady_now() + error.error.retry_after.value_or(kept.pause);
+        const bool lasts = reason == KubeReason::ServerError && kept.pause >= options_.pause_most;
+        if (invalid || lasts || reason == KubeReason::Forbidden) {
+            refusals_.insert_or_assign(name, error);
+            tell_refusals();
+        }
+    }
+
+    void tell_refusals() {
+        client_.tell(kPart, refusals_.empty() ? nullptr : &refusals_.begin()->second);
+    }
+    void tell_refusals_without(const model::PipelineName& name) {
+        if (refusals_.erase(name) != 0) tell_refusals();
     }
 
     void count(const std::string& result) {
@@ -197,7 +287,8 @@ private:
     std::condition_variable_any woken_;
     bool poked_ = false;
     std::map<model::PipelineName, Kept> kept_;
-    std::jthread thread_;  // last
+    std::map<model::PipelineName, KubeError> refusals_;  // of objects that cannot be written now
+    std::jthread thread_;                                // last
 };
 
 KubernetesStatus::KubernetesStatus(KubeClient& client, const Clock& clock, Metrics& metrics,

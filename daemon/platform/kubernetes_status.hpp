@@ -2,7 +2,9 @@
 //
 // Level-triggered: what counts is how a Pipeline stands, not what happened to it. Nothing is
 // written that the object says already; a write that was lost, or overwritten by somebody else, is
-// made again. Server-side apply with the field manager "promotiond".
+// made again, less and less often where somebody keeps overwriting it. Server-side apply with the
+// field manager "promotiond"; where the object has fields of the wrong types, a merge that replaces
+// all of the status. Readiness part "status": names an object whose status is refused.
 //
 // Metrics: promotiond_status_writes_total{result}.
 //
@@ -21,6 +23,7 @@
 #include "platform/kube_object.hpp"
 #include "platform/pipeline_status.hpp"
 #include "platform/platform.hpp"
+#include "platform/status_dispute.hpp"
 
 namespace promotiond::platform {
 
@@ -28,10 +31,11 @@ struct KubernetesStatusOptions {
     StatusView view = {};
     std::chrono::milliseconds pause_first{500};  // after a failed write; doubles
     std::chrono::milliseconds pause_most{60'000};
+    DisputePace dispute = {};
     // Asked right before each write: false leaves it for later, or to another daemon that leads by
     // then. Absent = always.
     std::function<bool()> may_write = {};
-    // Called on a thread of this after a write has changed the object.
+    // Called on a thread of this after a write that said something new.
     std::function<void(const PipelineState& state)> written = {};
 };
 

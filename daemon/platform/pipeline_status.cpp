@@ -261,6 +261,19 @@ bool contains(const json::value& current, const json::value& wanted) {
     });
 }
 
+// What both say; where they differ in more than members, `over` counts.
+json::object laid_over(json::object under, const json::object& over) {
+    for (const auto& each : over) {
+        auto& kept = under[each.key()];
+        if (kept.is_object() && each.value().is_object()) {
+            kept = laid_over(kept.get_object(), each.value().get_object());
+        } else {
+            kept = each.value();
+        }
+    }
+    return under;
+}
+
 // Null for each member that wanted does not have.
 json::object surplus(const json::object& current, const json::object& wanted) {
     json::object patch;
@@ -317,6 +330,15 @@ std::string leftovers(std::string_view current, std::string_view wanted) {
     auto gone = surplus(*old, *fresh);
     if (gone.empty()) return {};
     return json::serialize(json::object{{"environments", std::move(gone)}});
+}
+
+std::string replacement(std::string_view current, std::string_view wanted) {
+    const json::value now = parsed(current);
+    const json::value then = parsed(wanted);
+    const auto* old = now.if_object();
+    const auto* fresh = then.if_object();
+    if (old == nullptr || fresh == nullptr) return std::string(wanted);
+    return json::serialize(laid_over(*fresh, surplus(*old, *fresh)));
 }
 
 }  // namespace promotiond::platform

@@ -40,4 +40,8 @@ struct StatusView {
 // are none, or `wanted` is not applied yet.
 [[nodiscard]] std::string leftovers(std::string_view current, std::string_view wanted);
 
+// JSON merge patch of the status that makes it `wanted` and nothing else, whatever types it has
+// now.
+[[nodiscard]] std::string replacement(std::string_view current, std::string_view wanted);
+
 }  // namespace promotiond::platform

@@ -58,6 +58,7 @@ void store_under_loose_definition(const std::string& object) {
                        {"metadata", {{"name", kDefinition}}},
                        {"spec", definition.at("spec")}};
     auto& version = loose["spec"].as_object()["versions"].as_array()[0].as_object();
+    version.erase("subresources");  // so that a status is stored with it
     version["schema"] = {
         {"openAPIV3Schema", {{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}}}};
     management().must({"replace", "-f", "-"}, json::serialize([&] {
@@ -174,6 +175,21 @@ TEST_CASE("faults: definitions that are deleted and put back are followed again 
     CHECK(eventually([&] { return told().find("[+] pipelines") != std::string::npos; }));
     runs(management(), ns, "1.0.0");
     CHECK(eventually([&] { return daemon.promoted().size() == 1; }));
+}
+
+TEST_CASE("faults: a status of the wrong types gives way to ours, whatever the spec holds") {
+    const auto ns = make_target_spaces();
+    store_under_loose_definition(
+        "apiVersion: pipelines.weave.works/v1alpha1\nkind: Pipeline\nmetadata: {name: odd, "
+        "namespace: " +
+        ns +
+        "}\nspec: {appRef: {apiVersion: helm.toolkit.fluxcd.io/v2, kind: HelmRelease, name: 7}, "
+        "environments: [{name: dev, targets: [{namespace: " +
+        ns + "}]}]}\nstatus: {conditions: {Ready: true}, environments: [dev], phase: done}\n");
+    const Daemon daemon(ns);
+    CHECK(eventually([&] { return condition(ns, "Ready", "odd") == "False TargetNotReadable"; }));
+    CHECK_FALSE(status_of(ns, "odd").contains("phase"));
+    CHECK(status_patches(ns, "odd") <= 3);
 }
 
 TEST_CASE("faults: an object stored under a looser definition says what is wrong with it, once") {

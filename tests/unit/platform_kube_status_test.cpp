@@ -12,27 +12,32 @@ using promotiond::tests::eventually;
 
 namespace {
 
-std::string pipeline_json(const std::string& version, const std::string& status) {
+std::string pipeline_json(const std::string& version, const std::string& status,
+                          const std::string& name = "app") {
     return R"({"apiVersion":"pipelines.weave.works/v1alpha1","kind":"Pipeline","metadata":{)"
-           R"("namespace":"team","name":"app","uid":"u1","generation":3,"resourceVersion":")" +
-           version + R"("},"status":)" + status + "}";
+           R"("namespace":"team","uid":"u1","generation":3,"name":")" +
+           name + R"(","resourceVersion":")" + version + R"("},"status":)" + status + "}";
 }
 
 // An API server that answers to writes as told, and the status of team/app.
 struct Writing {
-    explicit Writing(std::vector<ScriptedAnswer> answers)
+    explicit Writing(std::vector<ScriptedAnswer> answers, const Clock* clock = nullptr)
         : cluster(std::move(answers), {}, {.readiness = &readiness}),
-          status(cluster.client, cluster.clock, cluster.metrics,
-                 {.view = {.applications = false}, .pause_first = 1ms, .pause_most = 2ms}) {}
-    void stands() {
+          status(cluster.client, clock == nullptr ? cluster.clock : *clock, cluster.metrics,
+                 {.view = {.applications = false},
+                  .pause_first = 1ms,
+                  .pause_most = 2ms,
+                  .written = [this](const PipelineState&) { ++news; }}) {}
+    void stands(const std::string& name = "app", std::int64_t generation = 3) {
         auto pipeline = std::make_shared<model::Pipeline>();
-        pipeline->id = {"team", "app"};
-        pipeline->generation = 3;
+        pipeline->id = {"team", name};
+        pipeline->generation = generation;
         status.stands({pipeline->id, pipeline, std::make_shared<model::History>(),
                        std::make_shared<model::Observations>()});
     }
-    void found(const std::string& version, const std::string& said = "{}") {
-        object = pipeline_json(version, said);
+    void found(const std::string& version, const std::string& said = "{}",
+               const std::string& name = "app") {
+        object = pipeline_json(version, said, name);
         const auto read = kube_object(JsonView(object));
         REQUIRE(read.has_value());
         status.found(*read);
@@ -46,12 +51,19 @@ struct Writing {
                      {{"result", result}})
             .value();
     }
-    [[nodiscard]] bool ready() const {
+    [[nodiscard]] bool is(Readiness::State state) const {
         const auto parts = readiness.parts();
         const auto found = parts.find("status");
-        return found != parts.end() && found->second.state == Readiness::State::Ready;
+        return found != parts.end() && found->second.state == state;
+    }
+    [[nodiscard]] bool ready() const { return is(Readiness::State::Ready); }
+    // What was sent last, without its head.
+    [[nodiscard]] std::string sent() const {
+        const auto request = cluster.server.requests().back();
+        return request.substr(request.find("\r\n\r\n") + 4);
     }
 
+    std::atomic<int> news{0};  // what the server took and was not said before
     Readiness readiness;
     Cluster cluster;
     std::string object;
@@ -130,4 +142,100 @@ TEST_CASE("kube status: a right that is missing is named until a write is taken"
     CHECK(eventually([&] { return writing.writes("forbidden") == 1; }));
     CHECK(eventually([&] { return writing.writes("written") == 1; }));
     CHECK(eventually([&] { return writing.ready(); }));
+}
+
+TEST_CASE("kube status: what is overwritten again and again is put back less and less often") {
+    ManualClock clock;
+    Writing writing({written("8"), written("10"), whole(200, pipeline_json("11", "{}", "other")),
+                     written("13"), written("15")},
+                    &clock);
+    writing.stands();
+    writing.found("7");
+    REQUIRE(eventually([&] { return writing.writes("written") == 1; }));
+    const auto first = writing.sent();
+    writing.found("9");
+    REQUIRE(eventually([&] { return writing.writes("written") == 2; }));  // at once
+
+    clock.advance(100ms);  // its conditions would have another time by now
+    writing.found("11");
+    writing.stands("other");  // looked at after the one before
+    writing.found("11", "{}", "other");
+    REQUIRE(eventually([&] { return writing.writes("written") == 3; }));
+    CHECK(writing.sent().find("\"other\"") != std::string::npos);
+
+    clock.advance(2s);
+    writing.found("12");
+    REQUIRE(eventually([&] { return writing.writes("written") == 4; }));
+    CHECK(writing.sent() == first);
+    CHECK(eventually([&] { return writing.news == 2; }));  // one of each Pipeline
+
+    writing.stands("app", 4);  // what is new does not wait
+    REQUIRE(eventually([&] { return writing.writes("written") == 5; }));
+    CHECK(eventually([&] { return writing.news == 3; }));
+}
+
+TEST_CASE("kube status: a dispute is told once, slows down to the most, and ends in quiet") {
+    const DisputePace pace;
+    StatusDispute dispute;
+    SteadyTime now{1h};
+    CHECK(dispute.next() <= now);
+    CHECK_FALSE(dispute.rewritten(now, pace));
+    CHECK(dispute.next() >= now + pace.first * 4 / 5);
+    CHECK(dispute.rewritten(now = dispute.next(), pace));
+    for (int i = 0; i < 12; ++i) CHECK_FALSE(dispute.rewritten(now = dispute.next(), pace));
+    CHECK(dispute.next() >= now + pace.most * 4 / 5);
+    CHECK(dispute.next() <= now + pace.most * 6 / 5);
+    now += pace.quiet;
+    CHECK_FALSE(dispute.rewritten(now, pace));
+    CHECK(dispute.next() <= now + pace.first * 6 / 5);
+    CHECK(dispute.rewritten(now = dispute.next(), pace));
+}
+
+TEST_CASE("kube status: who overwrites it is known by the fields that were written last") {
+    const auto writer_of = [](const std::string& entries) {
+        const std::string text = R"({"metadata":{"name":"app","managedFields":[)" + entries + "]}}";
+        const auto object = kube_object(JsonView(text));
+        REQUIRE(object.has_value());
+        return last_status_writer(*object, "promotiond");
+    };
+    const std::string spec = R"({"manager":"kubectl","time":"2026-01-01T00:00:09Z"})";
+    const std::string ours =
+        R"(,{"manager":"promotiond","subresource":"status","time":"2026-01-01T00:00:05Z"})";
+    const auto theirs = [](const std::string& second) {
+        return R"(,{"manager":"other","subresource":"status","time":"2026-01-01T00:00:0)" + second +
+               "Z\"}";
+    };
+    CHECK(writer_of(spec).empty());
+    CHECK(writer_of(spec + ours) == "promotiond");
+    CHECK(writer_of(spec + ours + theirs("5")) == "other");
+    CHECK(writer_of(spec + theirs("5") + ours) == "other");
+    CHECK(writer_of(spec + theirs("4") + ours) == "promotiond");
+}
+
+TEST_CASE("kube status: one of the wrong types, which cannot be applied to, is replaced") {
+    Writing writing({status(500, "",
+                            "failed to create typed live object: .status.conditions: "
+                            "expected list, got &{map[]}"),
+                     written("8")});
+    writing.stands();
+    writing.found("7", R"({"conditions":{},"environments":{"old":true},"phase":"x"})");
+    REQUIRE(eventually([&] { return writing.writes("written") == 1; }));
+    CHECK(writing.cluster.server.requests().size() == 2);
+    CHECK(writing.cluster.server.requests()[1].find("application/merge-patch+json") !=
+          std::string::npos);
+    const auto body = writing.sent();
+    const JsonView said = JsonView(body)["status"];
+    CHECK(said["conditions"].is_array());
+    CHECK(said["environments"].raw() == R"({"old":null})");
+    CHECK(said["phase"].raw() == "null");
+}
+
+TEST_CASE("kube status: an object whose status the server never takes is named until it is gone") {
+    Writing writing({status(422, "Invalid", "Pipeline is invalid: spec.promotion")});
+    const std::string odd = pipeline_json("7", "{}");
+    writing.status.found(*kube_object(JsonView(odd)), "spec.promotion is no object");
+    REQUIRE(eventually([&] { return writing.is(Readiness::State::Degraded); }));
+    CHECK(writing.readiness.parts().at("status").reason.find("team/app") != std::string::npos);
+    writing.status.gone({"team", "app"});
+    CHECK(writing.ready());
 }
