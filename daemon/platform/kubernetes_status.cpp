@@ -97,6 +97,7 @@ private:
         std::string status;
         bool again = false;  // the same was written before
         bool apply = true;   // else it is merged
+        std::string writer;  // of what it overwrites
         std::string body;
     };
 
@@ -187,6 +188,7 @@ private:
         const std::string& current = *seen.current;
         Attempt attempt;
         attempt.status = status_after(current);
+        attempt.writer = seen.writer;
         if (attempt.status.empty()) return attempt;
         // What was overwritten is put back as it was, with its times.
         attempt.again = !seen.said.empty() && status_after(seen.said) == seen.said;
@@ -226,7 +228,7 @@ private:
         refusals_.erase(name);
         tell_refusals();
         if (attempt.again && kept.dispute.rewritten(clock_.steady_now(), options_.dispute)) {
-            std::string writer = kept.writer.empty() ? "unknown" : kept.writer;
+            std::string writer = attempt.writer.empty() ? "unknown" : attempt.writer;
             if (writer == kFieldManager) writer = "another promotiond";
             log::warn("PROMO-5109",
                       "somebody else keeps overwriting the status of a Pipeline; it is put back "

@@ -177,6 +177,25 @@ TEST_CASE("faults: definitions that are deleted and put back are followed again 
     CHECK(eventually([&] { return daemon.promoted().size() == 1; }));
 }
 
+TEST_CASE("faults: a status that is overwritten again and again is no news, but its writer is") {
+    const auto ns = make_target_spaces();
+    management().apply(pipeline({.ns = ns}));
+    const Daemon daemon(ns);
+    REQUIRE(is_ready(ns));
+    const auto news = [&] { return event_reasons(ns, "Updated pipeline").size(); };
+    REQUIRE(eventually([&] { return news() > 0; }));
+    const auto before = news();
+    for (int i = 0; i < 3; ++i) {
+        REQUIRE(management()
+                    .send("PATCH", kPipelinesOf + ns + "/pipelines/app/status?fieldManager=meddler",
+                          R"({"status":{"conditions":[]}})", "application/merge-patch+json")
+                    .code == 200);
+        REQUIRE(is_ready(ns));
+    }
+    CHECK(eventually([&] { return daemon.lines_with("writer=meddler") == 1; }));
+    CHECK(news() == before);
+}
+
 TEST_CASE("faults: a status of the wrong types gives way to ours, whatever the spec holds") {
     const auto ns = make_target_spaces();
     store_under_loose_definition(
