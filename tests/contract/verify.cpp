@@ -8,6 +8,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <promotiond/testing.hpp>
@@ -271,7 +272,9 @@ std::optional<Options> parse(int count, char** words) {
 
 const promotiond_plugin* open(const std::string& file, Report& report) {
     // Never closed: as the daemon, this program never unloads a strategy.
-    void* library = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    // A name without a slash would be looked for where libraries are.
+    const std::string path = std::filesystem::absolute(file).string();
+    void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     const auto* why = library == nullptr ? ::dlerror() : nullptr;
     report.expect(library != nullptr, "the library loads", why == nullptr ? "" : why);
     if (library == nullptr) return nullptr;

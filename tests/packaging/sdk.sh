@@ -21,6 +21,7 @@ run cmake --build "$place/template/build"
 run ctest --test-dir "$place/template/build" --output-on-failure --no-tests=error
 plugin=$place/template/build/strategies/deploy-service.so
 run "$prefix/bin/promotiond-verify" --secret deploy-service/token=t0ken-of-test "$plugin"
+cd "$(dirname "$plugin")" && run "$prefix/bin/promotiond-verify" --secret deploy-service/token=t0ken-of-test "$(basename "$plugin")"; cd "$OLDPWD"
 said=$(TMPDIR=$place/none "$prefix/bin/promotiond-verify" "$plugin" 2>&1 >/dev/null) && { echo "verified nowhere"; exit 1; }
 [[ $said = *"TMPDIR names no directory"* ]] || { echo "promotiond-verify does not name what it lacks: $said"; exit 1; }
 run cmake --install "$place/template/build" --prefix "$place/installed"
