@@ -74,10 +74,10 @@ public:
     }
     strategy::Answer observe(const strategy::Description&, const strategy::Request& request,
                              const model::Promotion&, const strategy::CallOptions&) override {
-        ++observed;
         strategy::Answer answer;
         answer.outcome = merged ? Outcome::Done : Outcome::Pending;
         if (on_observe) answer.outcome = on_observe(request.revision);
+        ++observed;  // what it saw is settled when it counts
         return answer;
     }
     strategy::Answer plan(const strategy::Description&, const strategy::Request& request,
@@ -88,16 +88,18 @@ public:
         return answer;
     }
     bool renewed(const std::vector<strategy::GivenSecret>& given) const override {
+        const bool other = !given.empty() && given.front().value != secret_now;
         ++looked_for_renewals;
-        return !given.empty() && given.front().value != secret_now;
+        return other;
     }
     std::string lane(const strategy::Description&, const strategy::Request& request) override {
         return one_lane ? "one" : request.target;
     }
 
     bool has_come(const std::string&, const std::vector<strategy::AbsentSecret>&) const override {
+        const bool here = come;
         ++looked_for;
-        return come;
+        return here;
     }
 
     void let_go() {
