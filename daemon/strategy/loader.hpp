@@ -14,8 +14,8 @@
 
 namespace promotiond::strategy {
 
-// Runs the library's static constructors. Invalid: for another machine, cannot be opened, or exports
-// no strategy.
+// Runs the library's static constructors. Invalid: for another machine, cannot be opened, or
+// exports no strategy.
 [[nodiscard]] Result<const promotiond_plugin*> open_library(const VettedFile& file);
 
 // Reads the constant part without running any of its functions. Invalid: another version (the

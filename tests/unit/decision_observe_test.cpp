@@ -12,6 +12,18 @@ const char* const kTwo =
     "{namespace: us}]}]";
 const char* const kPullRequest = "{pullRequest: {url: u}}";
 
+// 1.0.0 runs everywhere, and 2.0.0 was promoted since; how far it came is its phase.
+Story one_on_its_way(Phase phase) {
+    Story story(kTwo, kPullRequest);
+    story.see("dev", "dev", "1.0.0");
+    story.set_phase("prod", Phase::Succeeded);
+    story.see("prod", "eu", "1.0.0");
+    story.see("prod", "us", "1.0.0");
+    story.see("dev", "dev", "2.0.0");
+    story.set_phase("prod", phase);
+    return story;
+}
+
 }  // namespace
 
 TEST_CASE("observation: a revision that is seen to run is due in the next environment") {
@@ -61,14 +73,9 @@ TEST_CASE("observation: what runs everywhere in the next environment is not prom
 }
 
 TEST_CASE(
-    "observation: an older revision takes the place of one on its way, though it runs there still") {
-    Story story(kTwo, kPullRequest);
-    story.see("dev", "dev", "1.0.0");
-    story.set_phase("prod", Phase::Succeeded);
-    story.see("prod", "eu", "1.0.0");
-    story.see("prod", "us", "1.0.0");
-    story.see("dev", "dev", "2.0.0");
-    story.set_phase("prod", Phase::Pending);
+    "observation: an older revision takes the place of one on its way, though it runs there "
+    "still") {
+    Story story = one_on_its_way(Phase::Pending);
     const auto back = story.see("dev", "dev", "1.0.0");
     REQUIRE(back.due.size() == 1);
     CHECK(back.due[0].promotion.ordinal == 1);
@@ -76,13 +83,7 @@ TEST_CASE(
 }
 
 TEST_CASE("observation: what a closed request did not bring there has not to be taken back") {
-    Story story(kTwo, kPullRequest);
-    story.see("dev", "dev", "1.0.0");
-    story.set_phase("prod", Phase::Succeeded);
-    story.see("prod", "eu", "1.0.0");
-    story.see("prod", "us", "1.0.0");
-    story.see("dev", "dev", "2.0.0");
-    story.set_phase("prod", Phase::Failed);
+    Story story = one_on_its_way(Phase::Failed);
     CHECK(has_code(story.see("dev", "dev", "1.0.0"), "already-runs"));
 }
 

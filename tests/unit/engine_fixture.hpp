@@ -200,7 +200,7 @@ struct House {
         engine.reset();
         journal.reset();
     }
-    Awaited<Accepted> post(const std::string& revision, const std::string& target = "dev") {
+    static model::ReceivedEvent event(const std::string& revision, const std::string& target) {
         model::ReceivedEvent event;
         event.pipeline = {"apps", "shop"};
         event.environment = "dev";
@@ -209,8 +209,11 @@ struct House {
         event.event.reason = "UpgradeSucceeded";
         event.event.revision = revision;
         event.body = "{}";
+        return event;
+    }
+    Awaited<Accepted> post(const std::string& revision, const std::string& target = "dev") {
         Awaited<Accepted> answer;
-        engine->submit(event, answer.callback());
+        engine->submit(event(revision, target), answer.callback());
         return answer;
     }
     Result<Accepted> send(const std::string& revision, const std::string& target = "dev") {

@@ -188,13 +188,7 @@ namespace {
 // An event of Flux, which tells whole seconds; its bytes are the name.
 Result<Accepted> tell(House& house, const std::string& revision, const std::string& bytes,
                       const std::string& target = "dev") {
-    model::ReceivedEvent event;
-    event.pipeline = {"apps", "shop"};
-    event.environment = "dev";
-    event.event.object = {"helm.toolkit.fluxcd.io/v2", "HelmRelease", target, "shop"};
-    event.event.severity = "info";
-    event.event.reason = "UpgradeSucceeded";
-    event.event.revision = revision;
+    auto event = House::event(revision, target);
     event.event.timestamp = WallTime{std::chrono::seconds{1'770'000'000}};
     event.body = event.digest = bytes;
     Awaited<Accepted> answer;
