@@ -4,7 +4,6 @@
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -42,8 +41,7 @@ public:
         const auto& config = opened->config.pull_request;
         auto outcome =
             gitops::promote(promotion, call, gitops::MergeGate::held(config), *mirror, forge);
-        gitops::MirroredBase base(promotion, config,
-                                  [&] { return Result<gitops::Mirror*>(&*mirror); });
+        gitops::MirroredBase base(promotion, config, *mirror);
         return gitops::MergeGate(config, forge, forge, base).look(std::move(outcome), call);
     }
 
@@ -63,9 +61,8 @@ public:
         auto forge = forge_of(*opened, call);
         auto outcome = gitops::observe(promotion, external_id, details, call,
                                        opened->config.pull_request, forge);
-        std::optional<gitops::Mirror> mirror;
         gitops::MirroredBase base(promotion, opened->config.pull_request,
-                                  [&] { return mirror_in(mirror, *opened, call); });
+                                  [&] { return mirror_of(*opened, call); });
         return gitops::MergeGate(opened->config.pull_request, forge, forge, base)
             .look(std::move(outcome), call);
     }
@@ -98,17 +95,6 @@ private:
 
     static Result<gitops::Mirror> mirror_of(Opened& opened, Call& call) {
         return gitops::Mirror::open(call, opened.site.git_url, std::move(opened.keys.git));
-    }
-
-    // Opened when it is asked for, and once.
-    static Result<gitops::Mirror*> mirror_in(std::optional<gitops::Mirror>& kept, Opened& opened,
-                                             Call& call) {
-        if (!kept) {
-            auto mirror = mirror_of(opened, call);
-            if (!mirror) return std::move(mirror).error();
-            kept = *std::move(mirror);
-        }
-        return &*kept;
     }
 
     static AzureRepos forge_of(Opened& opened, Call& call) {

@@ -4,7 +4,6 @@
 #include <promotiond/gitops/pull_request.hpp>
 #include <promotiond/strategy.hpp>
 
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -45,8 +44,7 @@ public:
         GitHub forge(call, std::move(opened->site), std::move(opened->keys.access));
         auto outcome =
             gitops::promote(promotion, call, gitops::MergeGate::held(config), *mirror, forge);
-        gitops::MirroredBase base(promotion, config,
-                                  [&] { return Result<gitops::Mirror*>(&*mirror); });
+        gitops::MirroredBase base(promotion, config, *mirror);
         return gitops::MergeGate(config, forge, forge, base).look(std::move(outcome), call);
     }
 
@@ -66,9 +64,8 @@ public:
         GitHub forge(call, std::move(opened->site), std::move(opened->keys.access));
         auto outcome = gitops::observe(promotion, external_id, details, call,
                                        opened->config.pull_request, forge);
-        std::optional<gitops::Mirror> mirror;
         gitops::MirroredBase base(promotion, opened->config.pull_request,
-                                  [&] { return mirror_in(mirror, *opened, call); });
+                                  [&] { return mirror_of(*opened, call); });
         return gitops::MergeGate(opened->config.pull_request, forge, forge, base)
             .look(std::move(outcome), call);
     }
@@ -108,17 +105,6 @@ private:
     static Result<gitops::Mirror> mirror_of(Opened& opened, Call& call) {
         return gitops::Mirror::open(call, opened.config.pull_request.url,
                                     std::move(opened.keys.git));
-    }
-
-    // Opened when it is asked for, and once.
-    static Result<gitops::Mirror*> mirror_in(std::optional<gitops::Mirror>& kept, Opened& opened,
-                                             Call& call) {
-        if (!kept) {
-            auto mirror = mirror_of(opened, call);
-            if (!mirror) return std::move(mirror).error();
-            kept = *std::move(mirror);
-        }
-        return &*kept;
     }
 
     std::string settings_;

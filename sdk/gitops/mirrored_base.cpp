@@ -10,15 +10,24 @@ const std::vector<std::string> kSuffixes{".yaml", ".yml"};
 
 }  // namespace
 
+Result<Mirror*> MirroredBase::mirror() {
+    if (mirror_ == nullptr) {
+        auto opened = open_();
+        if (!opened) return std::move(opened).error();
+        mirror_ = &opened_.emplace(*std::move(opened));
+    }
+    return mirror_;
+}
+
 Result<std::optional<ObjectId>> MirroredBase::head(const std::string& branch) {
-    const auto mirror = open_();
+    const auto mirror = this->mirror();
     if (!mirror) return Error(mirror.error());
     return (*mirror)->remote_head(branch);
 }
 
 Result<bool> MirroredBase::carries(const std::string& branch, const ObjectId& commit) {
     if (!config_.image || config_.image->from.empty()) return true;
-    const auto mirror = open_();
+    const auto mirror = this->mirror();
     if (!mirror) return Error(mirror.error());
     if (const auto head = (*mirror)->fetch(branch); !head) return Error(head.error());
     const auto files = (*mirror)->files_below(commit, config_.image->from, kSuffixes);

@@ -18,6 +18,7 @@
 #define PROMOTIOND_GITOPS_MERGE_GATE_HPP
 
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "commit_lookup.hpp"
@@ -37,21 +38,28 @@ public:
                                                const ObjectId& commit) = 0;
 };
 
-// In a mirror, which is asked for when it is needed. Without PromotedImage::from it is not known
-// where the environment before is, and every commit carries the revision.
+// In a mirror, which is opened when it is needed, and once. Without PromotedImage::from it is not
+// known where the environment before is, and every commit carries the revision.
 class MirroredBase final : public BaseBranch {
 public:
-    using Open = std::function<Result<Mirror*>()>;
+    using Open = std::function<Result<Mirror>()>;
     MirroredBase(const Promotion& promotion, const PullRequestConfig& config, Open open)
         : promotion_(promotion), config_(config), open_(std::move(open)) {}
+    // In one that is open, and outlives it.
+    MirroredBase(const Promotion& promotion, const PullRequestConfig& config, Mirror& mirror)
+        : promotion_(promotion), config_(config), mirror_(&mirror) {}
 
     [[nodiscard]] Result<std::optional<ObjectId>> head(const std::string& branch) override;
     [[nodiscard]] Result<bool> carries(const std::string& branch, const ObjectId& commit) override;
 
 private:
+    [[nodiscard]] Result<Mirror*> mirror();
+
     const Promotion& promotion_;
     const PullRequestConfig& config_;
     Open open_;
+    std::optional<Mirror> opened_;
+    Mirror* mirror_ = nullptr;
 };
 
 class MergeGate {
