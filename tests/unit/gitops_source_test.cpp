@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <latch>
 #include <mutex>
 
 #include "catch.hpp"
@@ -158,8 +159,13 @@ TEST_CASE(
     }
     turn = 1;
     Told told;
-    auto source = repository_pipelines(options(directory, answer));
+    std::latch started{1};  // the forge's answer would be told at once if it came before
+    auto source = repository_pipelines(options(directory, [&] {
+        started.wait();
+        return answer();
+    }));
     REQUIRE(source->start(told.take()));
+    started.count_down();
     const auto remembered = told.next();
     CHECK(remembered.all.size() == 1);
     CHECK(remembered.problems.empty());
