@@ -119,15 +119,16 @@ export class Answers {
   }
 
   // `mergeability`: "unknown" while the forge is still computing it.
-  async pull(repository, pull, {computing = false, commits} = {}) {
+  async pull(repository, pull, {computing = false, commits, stat} = {}) {
     const state = computing ? 'unknown' : await repository.mergeState(pull);
     const known = pull.state === 'open' && !computing;
     const base = pull.merged ? pull.baseSha : pull.base;
     commits ??= await git.commitsBetween(repository.directory, base, pull.headSha).catch(() => []);
+    stat ??= await git.diffStat(repository.directory, base, pull.headSha);
     return {
       ...this.pullSimple(repository, pull), merged: pull.merged, mergeable: known ? state !== 'dirty' : null, rebaseable: known ? state !== 'dirty' : null,
       mergeable_state: state, merged_by: pull.mergedBy ? this.user(pull.mergedBy) : null, comments: pull.comments.length, review_comments: 0,
-      maintainer_can_modify: pull.maintainerCanModify, commits: commits.length, ...await git.diffStat(repository.directory, base, pull.headSha),
+      maintainer_can_modify: pull.maintainerCanModify, commits: commits.length, ...stat,
     };
   }
 

@@ -62,7 +62,7 @@ export async function createPull({answers, repository, request, login}) {
   if (repository.openPull(branch, body.base)) {
     return invalid([{resource: 'PullRequest', code: 'custom', message: `A pull request already exists for ${repository.owner}:${branch}.`}], kCreate);
   }
-  const commits = await git.commitsBetween(repository.directory, baseSha, headSha);
+  const [commits, stat] = await Promise.all([git.commitsBetween(repository.directory, baseSha, headSha), git.diffStat(repository.directory, baseSha, headSha)]);
   if (commits.length === 0) {
     return invalid([{resource: 'PullRequest', code: 'custom', message: `No commits between ${body.base} and ${branch}`}], kCreate);
   }
@@ -70,7 +70,8 @@ export async function createPull({answers, repository, request, login}) {
     title: body.title, body: body.body ?? null, head: branch, base: body.base, headSha, baseSha, draft: body.draft === true, login,
     maintainerCanModify: body.maintainer_can_modify ?? false,
   });
-  const answer = await answers.pull(repository, pull, {computing: true, commits});  // GitHub has not worked it out yet either
+  repository.looked(pull);
+  const answer = await answers.pull(repository, pull, {computing: true, commits, stat});  // GitHub has not worked it out yet either
   return ok(answer, 201, {location: answer.url});
 }
 

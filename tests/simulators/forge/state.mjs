@@ -187,7 +187,7 @@ export class Repository {
     const base = heads.get(pull.base);
     if (!head || !base) return this.close(pull, 'forge');
     if (pull.looked === `${head} ${base}`) return undefined;  // dozens of open ones must not cost a git process each
-    pull.looked = `${head} ${base}`;
+    this.looked(pull, head, base);
     const moved = head !== pull.headSha;
     pull.baseSha = base;
     if (moved) {
@@ -198,6 +198,10 @@ export class Repository {
     if (!(await git.isAncestor(this.directory, head, base))) return undefined;
     if (moved) return this.close(pull, 'forge');  // the push left nothing to merge
     return this.markMerged(pull, base, 'forge');  // somebody pushed the merge
+  }
+
+  looked(pull, head = pull.headSha, base = pull.baseSha) {
+    pull.looked = `${head} ${base}`;
   }
 
   close(pull, login, merged = {}) {
