@@ -50,7 +50,8 @@ struct PipelineView {
         pipeline;  // null: the Pipeline is gone, its promotions are not
     std::shared_ptr<const model::History> history;
     std::shared_ptr<const model::Observations> observed =
-        {};  // never null; empty where nobody looks
+        {};                                        // never null; empty where nobody looks
+    std::vector<platform::Problem> problems = {};  // why no strategy can serve it; empty: all can
 };
 
 // Everything, as of one commit. Cheap to take, immutable.

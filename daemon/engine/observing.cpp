@@ -106,10 +106,8 @@ void Engine::State::tell_status(const std::set<model::PipelineName>& names) {
             continue;
         }
         platform::PipelineState state{name, view->pipeline, view->history, view->observed};
-        if (view->pipeline != nullptr) {
-            const auto problems = carrier->problems(*view->pipeline);
-            if (!problems.empty()) state.unusable = problems.front().message;
-        }
+        if (view->pipeline != nullptr && !view->problems.empty())
+            state.unusable = view->problems.front().message;
         status->stands(state);
     }
 }

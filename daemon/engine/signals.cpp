@@ -254,12 +254,13 @@ void Engine::State::answer_waiters(SteadyTime now) {
     }
 }
 
-// Whole new set: problems anew, and what waited for a Pipeline goes on.
+// Whole new set: what is wrong with those that are new, and what waited for a Pipeline goes on.
 std::set<model::PipelineName> Engine::State::apply(platform::Pipelines pipelines) {
-    std::vector<platform::Problem> problems = std::move(pipelines.problems);
+    Views::Problems problems;
     for (const auto& pipeline : pipelines.all) {
-        auto more = carrier->problems(*pipeline);
-        std::move(more.begin(), more.end(), std::back_inserter(problems));
+        const auto* view = views.find(pipeline->id);
+        const bool known = view != nullptr && view->pipeline == pipeline;
+        problems[pipeline->id] = known ? view->problems : carrier->problems(*pipeline);
     }
     std::map<model::PipelineName, const model::Pipeline*> before;
     std::set<model::PipelineName> anew;

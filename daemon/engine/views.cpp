@@ -63,13 +63,15 @@ void Views::observe(const model::Observation& seen) {
     ++version_;
 }
 
-void Views::set_pipelines(const platform::Pipelines& pipelines,
-                          std::vector<platform::Problem> problems) {
+void Views::set_pipelines(platform::Pipelines pipelines, Problems problems) {
     const std::lock_guard held(mutex_);
+    problems_ = std::move(pipelines.problems);
     for (auto& [name, view] : current_) view.pipeline = nullptr;
     for (const auto& pipeline : pipelines.all) {
         auto& view = current_[pipeline->id];
         view.pipeline = pipeline;
+        view.problems = std::move(problems[pipeline->id]);
+        problems_.insert(problems_.end(), view.problems.begin(), view.problems.end());
         if (view.history == nullptr) view.history = no_history();
         if (view.observed == nullptr) view.observed = nothing_seen();
     }
@@ -79,7 +81,6 @@ void Views::set_pipelines(const platform::Pipelines& pipelines,
                (view.history == nullptr ||
                 (view.history->running.empty() && view.history->promotions.empty()));
     });
-    problems_ = std::move(problems);
     ++version_;
 }
 

@@ -32,8 +32,9 @@ public:
     void publish(const std::map<model::PipelineName, std::shared_ptr<model::History>>& changed);
     // Taken at once: what was seen is a fact, whatever the journal does.
     void observe(const model::Observation& seen);
-    void set_pipelines(const platform::Pipelines& pipelines,
-                       std::vector<platform::Problem> problems);
+    // `problems`: of each Pipeline, beside those of the set.
+    using Problems = std::map<model::PipelineName, std::vector<platform::Problem>>;
+    void set_pipelines(platform::Pipelines pipelines, Problems problems);
 
 private:
     // Written on the engine's thread under the lock; so that thread reads without it.

@@ -36,6 +36,7 @@ public:
         return &description_;
     }
     std::vector<platform::Problem> problems(const model::Pipeline&) const override {
+        ++checked;
         if (served) return {};
         return {{{}, "nothing serves it"}};
     }
@@ -130,6 +131,7 @@ public:
     mutable std::atomic<int> looked_for_renewals{0};
     std::atomic<bool> one_lane{true};
     std::atomic<bool> served{true};
+    mutable std::atomic<int> checked{0};  // Pipelines, for what no strategy serves
     std::atomic<bool> hold{false};
     std::atomic<bool> hears_no_stop{false};
     std::atomic<bool> merged{false};

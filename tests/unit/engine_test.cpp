@@ -171,6 +171,27 @@ TEST_CASE("engine: a promotion waits while its Pipeline is gone, and goes on whe
     CHECK(house.comes_to(id, Phase::Succeeded));
 }
 
+TEST_CASE("engine: a Pipeline is held against its strategies once for each definition") {
+    House house;
+    house.carrier->served = false;
+    house.start();
+    const auto defined = std::make_shared<model::Pipeline>(house.pipeline);
+    const auto other = std::make_shared<model::Pipeline>(house.pipeline);
+    other->id.name = "other";
+    house.engine->set_pipelines({{defined}, {}});
+    const int before = house.carrier->checked;
+    house.engine->set_pipelines({{defined, other}, {{{}, "a file is broken"}}});
+    CHECK(house.carrier->checked == before + 1);
+    CHECK(house.engine->snapshot()->problems.size() == 3);
+    house.carrier->served = true;
+    REQUIRE(house.send("1.0.0"));
+    CHECK(house.carrier->checked == before + 1);
+    CHECK(house.engine->view(defined->id).problems.size() == 1);
+    house.engine->set_pipelines({{std::make_shared<model::Pipeline>(house.pipeline), other}, {}});
+    CHECK(house.engine->view(defined->id).problems.empty());
+    CHECK(house.engine->snapshot()->problems.size() == 1);
+}
+
 TEST_CASE("engine: gauges tell from the start what was loaded") {
     House house;
     house.carrier->on_promote = [](auto) { return Outcome::Rejected; };
