@@ -137,8 +137,10 @@ Answer Instance::run(CallState::Scope scope, Verb verb, const Limits& limits,
     }
     if (finished()) return std::move(*job->answer);
     job->abandoned = true;
+    // From now on it can reach nothing of ours. Not without the lock: once it comes back the call
+    // is the next verb's.
+    if (running_ == job) static_cast<void>(call_.close());
     lock.unlock();
-    static_cast<void>(call_.close());  // from now on it can reach nothing of ours
     auto answer = given_up(scope);
     report(call_.host(), scope.promotion_id, answer);
     return answer;
@@ -147,12 +149,16 @@ Answer Instance::run(CallState::Scope scope, Verb verb, const Limits& limits,
 void Instance::work(const std::stop_token& stop) {
     while (true) {
         std::shared_ptr<Job> job;
+        bool begins = false;
         {
             std::unique_lock lock(mutex_);
             if (!changed_.wait(lock, stop, [&] { return next_ != nullptr; })) return;
             job = running_ = std::exchange(next_, nullptr);
+            // Nobody hears any more of one that was given up before it began.
+            begins = !job->abandoned;
+            if (begins) call_.open(job->scope);
         }
-        auto answer = perform(*job);
+        auto answer = begins ? perform(*job) : Answer{};
         {
             const std::scoped_lock lock(mutex_);
             running_.reset();
@@ -167,7 +173,6 @@ void Instance::work(const std::stop_token& stop) {
 
 Answer Instance::perform(Job& job) {
     const auto promotion = job.scope.promotion_id;
-    call_.open(job.scope);
     promotiond_outcome outcome = PROMOTIOND_RETRY;
     std::optional<std::string> escaped;
     contain(escaped, [&] { outcome = job.verb(strategy_, &call_.table()); });

@@ -2,8 +2,9 @@
 //
 // A verb runs on the instance's own thread, so that one which never returns costs this instance and
 // not the caller: after deadline and grace the caller gets Retry with misbehaved set, and the
-// instance stays busy until the verb comes back, if ever. Thread-safety: run() by one caller at a
-// time (the pool sees to that), lane() from any thread, construction and end on the main thread.
+// instance stays busy until the verb comes back, if ever; one that had not begun never does.
+// Thread-safety: run() by one caller at a time (the pool sees to that), lane() from any thread,
+// construction and end on the main thread.
 #pragma once
 
 #include <promotiond/abi.h>
@@ -82,6 +83,7 @@ private:
 
     explicit Instance(const Host& host) : call_(host) {}
     [[nodiscard]] const void* find_extension(std::string_view id) const;
+    // On the verb's thread, with the call open.
     [[nodiscard]] Answer perform(Job& job);
     void work(const std::stop_token& stop);
 
