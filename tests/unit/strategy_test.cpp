@@ -77,7 +77,9 @@ public:
 private:
     static sdk::Outcome meet() {
         const int now = ++running;
-        most = std::max(most.load(), now);
+        int before = most;
+        while (before < now && !most.compare_exchange_weak(before, now)) {
+        }
         meeting->arrive_and_wait();
         --running;
         return sdk::Outcome::done();
