@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <filesystem>
@@ -28,6 +29,11 @@
 namespace http_test {
 
 using namespace promotiond;
+
+// A test that waits longer has failed.
+constexpr std::chrono::seconds kPatience{30};
+// Longer than that: what is ended by this was not ended in time.
+constexpr std::chrono::seconds kTooLate{2 * kPatience};
 
 // tests/unit: F-EVENT and its HMAC-SHA-256 under "hmac-secret", from pipeline-controller's suite.
 inline const std::string kEvent =
@@ -159,7 +165,7 @@ public:
     // With holds: the completion of the next event that nobody has answered.
     Engine::OnAccepted next_held() {
         std::unique_lock lock(mutex);
-        REQUIRE(arrived.wait_for(lock, std::chrono::seconds{10}, [&] { return !held.empty(); }));
+        REQUIRE(arrived.wait_for(lock, kPatience, [&] { return !held.empty(); }));
         auto done = std::move(held.front());
         held.pop_front();
         return done;
@@ -243,7 +249,7 @@ public:
         fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (receive_bytes > 0)
             ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
-        const timeval limit{10, 0};  // a test that waits longer has failed
+        const timeval limit{kPatience.count(), 0};
         ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
         sockaddr_in to{};
         to.sin_family = AF_INET;

@@ -138,11 +138,12 @@ TEST_CASE("standby: a leader that lost its lease meanwhile tells nobody that it 
     leader.standby = false;
     Running replica({}, "app", nullptr, &leader);
     replica.core.holds = true;
-    auto asked = std::async(std::launch::async, [&] { return replica.ask(signed_event()); });
+    Client sender(replica.server->listen_address());
+    sender.send(signed_event());
     const auto done = replica.core.next_held();
     leader.valid = false;
     done(replica.core.accepted);
-    const auto answer = asked.get();
+    const auto answer = sender.receive();
     CHECK(answer.status == 503);
     CHECK(answer.header("Retry-After") == "5");
     CHECK(answer.header("Location").empty());

@@ -261,8 +261,10 @@ TEST_CASE("http: dripping senders end at their deadline, whatever they send") {
     const auto drip = [&](const std::string& begin) {
         Client client(daemon.server->listen_address());
         client.send(begin);
-        const auto started = std::chrono::steady_clock::now();
-        while (std::chrono::steady_clock::now() - started < std::chrono::seconds{5}) {
+        const timeval pause{0, 10'000};  // between two bytes, unless the server closes
+        ::setsockopt(client.socket(), SOL_SOCKET, SO_RCVTIMEO, &pause, sizeof pause);
+        const auto limit = std::chrono::steady_clock::now() + kPatience;
+        while (std::chrono::steady_clock::now() < limit) {
             client.send("a");
             if (client.closed()) return true;
         }
@@ -276,7 +278,9 @@ TEST_CASE("http: dripping senders end at their deadline, whatever they send") {
 }
 
 TEST_CASE("http: 200 drippers keep neither health nor a good event waiting") {
-    Running daemon;
+    http::Options options;
+    options.header_timeout = options.body_timeout = kTooLate;
+    Running daemon(options);
     std::vector<std::unique_ptr<Client>> drippers;
     for (int i = 0; i < 200; ++i) {
         drippers.push_back(std::make_unique<Client>(daemon.server->listen_address()));
@@ -284,10 +288,8 @@ TEST_CASE("http: 200 drippers keep neither health nor a good event waiting") {
                                          : "POST /promotion/default/app/dev HTTP/1.1\r\nHost: "
                                            "a\r\nContent-Length: 100\r\n\r\n{");
     }
-    const auto started = std::chrono::steady_clock::now();
     CHECK(daemon.health("/livez").status == 200);
     CHECK(daemon.health("/readyz").status == 200);
-    CHECK(std::chrono::steady_clock::now() - started < milliseconds{200});
     daemon.good_event_works();
 }
 
@@ -309,10 +311,9 @@ TEST_CASE("http: stopping says not ready, finishes what is in hand and closes th
     Client idle(daemon.server->listen_address());
     CHECK(idle.ask(get("/nothing")).status == 404);
     CHECK(daemon.health("/readyz").status == 200);
-    const auto started = std::chrono::steady_clock::now();
-    daemon.server->stop(milliseconds{5000});
-    CHECK(std::chrono::steady_clock::now() - started < milliseconds{3000});
+    std::jthread stopper([&] { daemon.server->stop(kTooLate); });
     CHECK(idle.closed());
+    stopper.join();
 }
 
 TEST_CASE("http: a second server on the same address says that it is taken") {
