@@ -78,19 +78,16 @@ TEST_CASE("net: a body over the limit is a bad answer") {
 }
 
 TEST_CASE("net: the deadline holds against a silent and against a dripping peer") {
-    auto drip = whole(200, std::string(1000, 'x'));
+    auto drip = whole(200, std::string(100'000, 'x'));
     drip.per_byte = 20ms;
     for (const auto& answer : {ScriptedAnswer{"", After::StaySilent}, drip}) {
         const HttpServer server({answer});
         auto request = get(server.url());
         request.timeout = 300ms;
-        const auto started = std::chrono::steady_clock::now();
-        CHECK(Client().bad(request).failure == Failure::Timeout);
-        CHECK(std::chrono::steady_clock::now() - started < 2s);
+        CHECK(Client({.timeout = 1h}).bad(request).failure == Failure::Timeout);
         auto bounded = get(server.url());
         bounded.deadline = std::chrono::steady_clock::now() + 300ms;
-        CHECK(Client().bad(bounded).failure == Failure::Timeout);
-        CHECK(std::chrono::steady_clock::now() - started < 4s);
+        CHECK(Client({.timeout = 1h}).bad(bounded).failure == Failure::Timeout);
     }
 }
 

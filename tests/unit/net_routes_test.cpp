@@ -24,7 +24,7 @@ net::Request trusting(const std::string& url, const simulators::Identity& identi
     return request;
 }
 
-SteadyTime soon() { return std::chrono::steady_clock::now() + 10s; }
+SteadyTime soon() { return std::chrono::steady_clock::now() + 60s; }
 
 }  // namespace
 

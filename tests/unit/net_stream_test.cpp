@@ -1,3 +1,7 @@
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -43,6 +47,43 @@ struct Taken {
     std::size_t longest = 0;
 };
 
+// Takes one connection, and says what it is told to without having been asked.
+class EagerPeer {
+public:
+    EagerPeer() {
+        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        auto* generic = reinterpret_cast<sockaddr*>(&address);
+        REQUIRE(::bind(listener_, generic, size) == 0);
+        REQUIRE(::listen(listener_, 1) == 0);
+        REQUIRE(::getsockname(listener_, generic, &size) == 0);
+        port_ = ntohs(address.sin_port);
+    }
+    EagerPeer(const EagerPeer&) = delete;
+    EagerPeer& operator=(const EagerPeer&) = delete;
+    ~EagerPeer() {
+        ::close(peer_);
+        ::close(listener_);
+    }
+    [[nodiscard]] std::string url() const {
+        return "http://127.0.0.1:" + std::to_string(port_) + "/";
+    }
+    // Returns when the other side can read all of it.
+    void say(const std::string& bytes) {
+        peer_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        REQUIRE(::send(peer_, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+                static_cast<ssize_t>(bytes.size()));
+    }
+
+private:
+    int listener_ = -1;
+    int peer_ = -1;
+    std::uint16_t port_ = 0;
+};
+
 Failure failure_of(const std::optional<net::HttpError>& error) {
     REQUIRE(error.has_value());
     return error->failure;
@@ -83,9 +124,14 @@ TEST_CASE("net: pieces of a stream come before its end, and a stop ends it") {
 }
 
 TEST_CASE("net: a stream whose peer falls silent ends at the idle timeout and says so") {
-    const HttpServer server({{kChunked + "3\r\nabc\r\n", After::StaySilent}});
-    auto request = get(server.url());
+    EagerPeer peer;
+    auto request = get(peer.url());
     request.idle_timeout = 150ms;
+    // Before the request goes out its answer has begun, so that what it waits for is the rest.
+    request.may_send = [&] {
+        peer.say(kChunked + "3\r\nabc\r\n");
+        return true;
+    };
     Taken taken;
     const auto error = Client().http.stream(request, taken.handler());
     CHECK(failure_of(error) == Failure::Timeout);
@@ -101,10 +147,14 @@ TEST_CASE(
     const HttpServer server({drip});
     Client client({.timeout = 100ms});  // the default of send() does not bind a stream
     auto request = get(server.url());
-    request.idle_timeout = 10s;
+    request.idle_timeout = 60s;
     Taken taken;
     CHECK_FALSE(client.http.stream(request, taken.handler()));
     CHECK(taken.body.size() == 60);
+    auto ocean = whole(200, std::string(100'000, 'x'));
+    ocean.per_byte = 5ms;
+    const HttpServer endless({ocean});
+    request.url = endless.url();
     request.timeout = 100ms;
     Taken cut;
     CHECK(failure_of(client.http.stream(request, cut.handler())) == Failure::Timeout);
