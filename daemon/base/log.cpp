@@ -18,18 +18,21 @@ constexpr std::size_t kMostSecrets = 4096;
 
 std::atomic<Format> chosen_format{Format::Logfmt};
 
+// Neither of the two is ever destroyed: a strategy that did not return is left behind, and may
+// still log while the process ends.
 Masking& masking() {
-    static Masking values(kMostSecrets);
-    return values;
+    static auto* const values = new Masking(kMostSecrets);
+    return *values;
 }
 
-const std::shared_ptr<spdlog::logger>& sink() {
-    static const auto logger = [] {
-        auto made = spdlog::stderr_logger_mt("promotiond");
-        made->set_pattern("%v");
-        return made;
+spdlog::logger& logger() {
+    static auto* const made = [] {
+        auto* const stderr_logger =
+            new spdlog::logger("promotiond", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        stderr_logger->set_pattern("%v");
+        return stderr_logger;
     }();
-    return logger;
+    return *made;
 }
 
 spdlog::level::level_enum level_of(Level level) {
@@ -110,16 +113,16 @@ std::string timestamp() {
 
 void open(const Options& options) {
     chosen_format = options.format;
-    sink()->set_level(level_of(options.level));
+    logger().set_level(level_of(options.level));
 }
 
-bool enabled(Level level) { return sink()->should_log(level_of(level)); }
+bool enabled(Level level) { return logger().should_log(level_of(level)); }
 
-void flush() { sink()->flush(); }
+void flush() { logger().flush(); }
 
 void write(Level level, std::string_view id, std::string_view sentence,
            std::initializer_list<Field> fields) {
-    if (!sink()->should_log(level_of(level))) return;
+    if (!logger().should_log(level_of(level))) return;
     const Format format = chosen_format;
     std::string line;
     append_field(line, format, "ts", timestamp());
@@ -128,7 +131,7 @@ void write(Level level, std::string_view id, std::string_view sentence,
     append_field(line, format, "msg", redacted(sentence));
     for (const Field& field : fields) append_field(line, format, field.key, redacted(field.value));
     if (format == Format::Json) line += '}';
-    sink()->log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
+    logger().log(level_of(level), spdlog::string_view_t(line.data(), line.size()));
 }
 
 void redact(std::string_view value) {
