@@ -273,7 +273,7 @@ int Application::serve() const {
         return kExitConfiguration;
     }
     wait_for_stop(**daemon, told, config_);
-    told.stopping("stopping; work in flight may end");
+    told.stopping("stopping; work in flight may end", (*daemon)->longest_stop());
     (*daemon)->stop();
     return (*daemon)->lease_lost() ? kExitLeaseLost : 0;
 }

@@ -47,6 +47,9 @@ void log_strategies(const strategy::Strategies& strategies) {
 }
 
 constexpr std::chrono::seconds kLongestLook{30};  // at one repository
+// Requests and then work have had their grace: what else a stop may have to wait for, above all a
+// plugin that does not return and a slow disk.
+constexpr std::chrono::seconds kAfterGrace{60};
 
 strategy::HostServices with_directories(strategy::HostServices services, const Config& config) {
     services.scratch = config.cache / "scratch";
@@ -247,6 +250,10 @@ void Daemon::stop() {
     if (replica_) replica_->stop();
     log::info("PROMO-0009", "stopped");
     log::flush();
+}
+
+std::chrono::milliseconds Daemon::longest_stop() const {
+    return 2 * config_.shutdown_grace + kAfterGrace;
 }
 
 Result<void> Daemon::reload(const Config& fresh) {

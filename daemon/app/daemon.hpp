@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -45,6 +46,8 @@ public:
     [[nodiscard]] Result<void> start();
     // Stops taking work, gives what is in flight the grace to end, and writes down the rest.
     void stop();
+    // What stop() takes at the longest.
+    [[nodiscard]] std::chrono::milliseconds longest_stop() const;
     // Takes over what can change while running: log level and format, certificates, token files.
     // The old configuration stays in force if the new one is wrong.
     [[nodiscard]] Result<void> reload(const Config& fresh);

@@ -73,7 +73,10 @@ void NotifySocket::reloading(std::string_view status) {
     tell("RELOADING=1\nMONOTONIC_USEC=" + monotonic_usec() + "\n" + status_line(status));
 }
 
-void NotifySocket::stopping(std::string_view status) { tell("STOPPING=1\n" + status_line(status)); }
+void NotifySocket::stopping(std::string_view status, std::chrono::microseconds most) {
+    tell("STOPPING=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(most.count()) + "\n" +
+         status_line(status));
+}
 
 void NotifySocket::alive() { tell("WATCHDOG=1\n"); }
 

@@ -26,7 +26,9 @@ public:
     void ready(std::string_view status);
     // A reload has begun; ready() ends it, whether it went well or not.
     void reloading(std::string_view status);
-    void stopping(std::string_view status);
+    // A stop has begun, which takes `most` at the longest: the service manager is not to take it
+    // for one that hangs before, however short the unit's own time is (EXTEND_TIMEOUT_USEC).
+    void stopping(std::string_view status, std::chrono::microseconds most);
     // The daemon moves.
     void alive();
 

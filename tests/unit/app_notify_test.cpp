@@ -24,6 +24,18 @@ TEST_CASE("notify: ready, reload and stop are told to a socket with a path or an
     CHECK(program.exit_code() == 0);
 }
 
+TEST_CASE("notify: a stop asks for the time that requests and then work may take, and a minute") {
+    const Directory directory;
+    const ServiceEnd service(path_in(directory));
+    Program program(configured(directory.path(), "promotions: {shutdownGrace: 10m}\n"),
+                    {"NOTIFY_SOCKET=" + path_in(directory)});
+    REQUIRE_FALSE(service.told("READY=1").empty());
+    program.signal(SIGTERM);
+    CHECK(service.told("STOPPING=1").find("\nEXTEND_TIMEOUT_USEC=1260000000\n") !=
+          std::string::npos);
+    CHECK(program.exit_code() == 0);
+}
+
 TEST_CASE("notify: a reload that fails says so and why, and the daemon serves on") {
     const Directory directory;
     const ServiceEnd service(path_in(directory));
