@@ -181,6 +181,25 @@ TEST_CASE("chart: what its schema does not know, or what would lose the journal,
     CHECK(refused("persistence.accessMode=ReadWriteMany").find("/persistence/accessMode") !=
           std::string::npos);
     CHECK(refused("image.repository=a b").find("/image/repository") != std::string::npos);
+    CHECK(refused("ingress.enabled=true").find("/ingress/hosts") != std::string::npos);
+    CHECK(refused("ingress.enabled=true,ingress.hosts=null").find("'hosts'") != std::string::npos);
+    CHECK(refused("persistence.size=null").find("'size'") != std::string::npos);
+    CHECK(refused("networkPolicy=null").find("'networkPolicy'") != std::string::npos);
+}
+
+TEST_CASE("chart: what is emptied is left out, and means nobody instead of everybody") {
+    const auto space = restricted_namespace();
+    const auto text = rendered(space, {"--set", "networkPolicy.monitoringNamespace=", "--set-json",
+                                       "networkPolicy.egressPorts=[]"});
+    CHECK(text.find("kubernetes.io/metadata.name: }") == std::string::npos);
+    const auto policy = only(taken_by_server(text, space), "NetworkPolicy").at("spec").as_object();
+    REQUIRE(policy.at("ingress").as_array().size() == 1);
+    CHECK(policy.at("ingress").at(0).at("ports").at(0).at("port") == "http");
+    for (const auto& rule : policy.at("egress").as_array()) {
+        CHECK_FALSE(rule.at("ports").as_array().empty());
+        for (const auto& to : rule.at("to").as_array())
+            CHECK_FALSE(to.as_object().contains("ipBlock"));
+    }
 }
 
 TEST_CASE("chart: the schema knows each section of the configuration, and no other") {
