@@ -1,6 +1,6 @@
 # promotionctl alone, for action.yml: no daemon, no strategies.
 FROM debian:12-slim AS build
-COPY scripts/dependencies /source/scripts/dependencies
+COPY scripts/dependencies scripts/retry.sh /source/scripts/
 RUN apt-get update -qq && /source/scripts/dependencies build
 COPY . /source
 RUN cmake -S /source -B /build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPROMOTIOND_TESTS=OFF -DPROMOTIOND_BENCH=OFF \

@@ -9,6 +9,7 @@ import {execFile} from 'node:child_process';
 import {cp, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile} from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import {setTimeout as pause} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 
 const kHere = path.dirname(fileURLToPath(import.meta.url));
@@ -39,10 +40,26 @@ export function cacheDirectory() {
 function run(command, args, directory) {
   return new Promise((resolve, reject) => {
     execFile(command, args, {cwd: directory, maxBuffer: 64 << 20}, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${command} ${args.join(' ')}: ${error.code === 'ENOENT' ? 'not found; scripts/dependencies test installs it' : stderr.trim() || error.message}`));
-      else resolve(stdout.trim());
+      if (!error) return resolve(stdout.trim());
+      const isMissing = error.code === 'ENOENT';
+      const why = isMissing ? 'not found; scripts/dependencies test installs it' : stderr.trim() || error.message;
+      return reject(Object.assign(new Error(`${command} ${args.join(' ')}: ${why}`), {isMissing}));
     });
   });
+}
+
+// npm's part, four times at most: registries and networks are not well at times.
+async function fetched(args, directory) {
+  for (const seconds of [5, 10, 20]) {
+    try {
+      return await run('npm', args, directory);
+    } catch (error) {
+      if (error.isMissing) throw error;
+      process.stderr.write(`forge contract: ${error.message}; trying again in ${seconds} s\n`);
+    }
+    await pause(seconds * 1000);
+  }
+  return run('npm', args, directory);
 }
 
 // Cuts a description to some paths and webhooks and the components they lead to.
@@ -86,7 +103,7 @@ function withNull(schema) {
 }
 
 async function fetchDescription(directory) {
-  const archive = await run('npm', ['pack', '--silent', kPackage], directory);
+  const archive = await fetched(['pack', '--silent', kPackage], directory);
   await run('tar', ['-xzf', archive, kMember], directory);
   const text = await readFile(path.join(directory, kMember));
   const sum = createHash('sha256').update(text).digest('hex');
@@ -107,7 +124,7 @@ export async function contractDirectory() {
   const scratch = await mkdtemp(path.join(home, 'new-'));
   try {
     for (const name of ['package.json', 'package-lock.json']) await cp(path.join(kHere, name), path.join(scratch, name));
-    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--silent'], scratch);
+    await fetched(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--silent'], scratch);
     await fetchDescription(scratch);
     await rename(scratch, ready).catch((error) => {
       if (!['EEXIST', 'ENOTEMPTY'].includes(error.code)) throw error;  // another run was quicker: its cache is as good
