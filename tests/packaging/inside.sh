@@ -7,9 +7,9 @@ fail() {
     systemctl --no-pager --lines=0 status promotiond >&2
     exit 1
 }
-# soon COMMAND...  succeeds once it does, within half a minute.
+# soon COMMAND...  succeeds once it does, within some minutes.
 soon() {
-    local tries=300
+    local tries=1200
     until "$@" >/dev/null 2>&1; do
         tries=$((tries - 1))
         [ "$tries" -gt 0 ] || fail "not in time: $*"
@@ -20,9 +20,11 @@ property() { systemctl show --property="$1" --value promotiond; }
 is() { [ "$(property "$1")" = "$2" ]; }
 expect() { is "$1" "$2" || fail "$1 is $(property "$1") instead of $2"; }
 another_process() { [ "$(property MainPID)" != "$1" ] && is ActiveState active; }
+# has PATTERN  whether standard input does; read to its end, since a writer that is cut off would count as a failure.
+has() { grep -E "$1" >/dev/null; }
 # said PATTERN  whether the service said it since the last mark.
 mark() { journalctl --sync; marked=$(journalctl --unit=promotiond --show-cursor --lines=0 --no-pager | sed -n 's/^-- cursor: //p'); }
-said() { journalctl --sync; journalctl --unit=promotiond --output=cat --no-pager ${marked:+--after-cursor="$marked"} | grep -qE "$1"; }
+said() { journalctl --sync; journalctl --unit=promotiond --output=cat --no-pager ${marked:+--after-cursor="$marked"} | has "$1"; }
 
 readonly key=k3y-of-a-test
 # What a team has: a pipeline whose promotions go to a webhook on this machine, and the secret for it. Tries follow each
@@ -59,7 +61,7 @@ event() {
 }
 place() { tr -d '\r' </root/answer | sed -n 's/^Location: //Ip'; }
 # in_phase PLACE PHASE
-in_phase() { curl -s "http://127.0.0.1:8082$1" | grep -q "\"phase\": *\"$2\""; }
+in_phase() { curl -s "http://127.0.0.1:8082$1" | has "\"phase\": *\"$2\""; }
 # Answers 200 to every promotion, until the machine ends.
 receiver() {
     cat >/root/receive <<'X'

@@ -18,7 +18,7 @@ before=$(property MainPID)
 rpm_does -i /rpms/promotiond-plugin-*.rpm
 soon another_process "$before"
 soon curl -fs http://127.0.0.1:8081/readyz
-promotionctl plugins | grep -q webhook-generic || fail "$(promotionctl plugins)"
+promotionctl plugins | has webhook-generic || fail "$(promotionctl plugins)"
 
 promise "an event is carried out"
 a_team_promotes
