@@ -22,16 +22,20 @@ export class ForgeServer {
     this.forge = new Forge(root);
     this.faults = new Faults();
     this.log = [];
+    this.underWay_ = new Set();  // promises of requests, those to /_sim apart
     this.violations = contract ? contract.violations : [];
     this.contract = contract;
     this.azureContract_ = new AzureContract(this.violations, contract?.azure);
     this.server_ = https.createServer({cert, key, keepAliveTimeout: 30_000}, (request, response) => {
-      this.serve_(request, response).catch((error) => {
+      const served = this.serve_(request, response).catch((error) => {
         if (request.destroyed && error.code === 'ECONNRESET') return;  // the client went away, which clients may
         this.violations.push({side: 'simulator', message: error.stack});
         if (!response.headersSent) response.writeHead(500, {'content-type': 'text/plain'});
         response.end(`the simulator failed: ${error.message}\n`);
       });
+      if (request.url.startsWith('/_sim/')) return;
+      this.underWay_.add(served);
+      served.then(() => this.underWay_.delete(served));
     });
   }
 
@@ -57,11 +61,13 @@ export class ForgeServer {
     await closed;
   }
 
-  // As if just started, for the next test.
+  // As if just started, for the next test. What a client left that was killed ends first, in the old place.
   async reset() {
     const old = this.forge.root;
     this.faults.clear();
-    this.forge = new Forge(`${this.root_}-${++this.resets_}`);  // what still runs may end in the old place
+    while (this.underWay_.size) await Promise.all(this.underWay_);
+    await this.hooks.deliveries();
+    this.forge = new Forge(`${this.root_}-${++this.resets_}`);
     this.hooks.clear();
     this.connect_();
     this.log.length = 0;
