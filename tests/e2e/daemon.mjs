@@ -7,12 +7,13 @@ import path from 'node:path';
 import {setTimeout as pause} from 'node:timers/promises';
 import {exchange} from '../simulators/forge/client.mjs';
 
-const kStartMs = 60_000;
-const kStopMs = 60_000;
+// Reached by failures only: a step takes a second at most on a quiet machine, and machines are ten times slower, or stand still.
+const kMostMs = 180_000;
+const kStopMs = 60_000;  // less than what is called by a promotion may take (promotions.deadline), which a stop does not wait for
 
 // Resolves with the first value of `look` that is not undefined, null or false; asks again every 20 ms until the deadline, and
 // no more after an error whose `final` is true.
-export async function until(what, look, timeoutMs = 60_000) {
+export async function until(what, look, timeoutMs = kMostMs) {
   const deadline = Date.now() + timeoutMs;
   let last;
   for (;;) {
@@ -114,7 +115,7 @@ export class Daemon {
     const ready = await until('promotiond ready', () => {
       if (ended) throw Object.assign(new Error('ended'), {final: true});
       return /PROMO-0002[^\n]*\n/.exec(this.run_);
-    }, kStartMs).catch((error) => {
+    }).catch((error) => {
       throw new Error(`promotiond did not start (${JSON.stringify(ended)}): ${error.message}\n${this.run_}`);
     });
     const field = (name) => new RegExp(`${name}["=: ]+([0-9.:]+)`).exec(ready[0])?.[1];
@@ -131,6 +132,7 @@ export class Daemon {
   }
 
   signal_(name) {
+    if (this.child_.exitCode !== null || this.child_.signalCode !== null) return;  // its number may be another's by now
     try {
       process.kill(this.pid ?? this.child_.pid, name);
     } catch (error) {

@@ -48,7 +48,7 @@ for (const [name, inject] of [['sync fails', 'fdatasync,fsync:error=EIO'], ['is 
     });
     world.accepted.set(id, {revision: '1.0.2'});
     await world.daemon.inPhase(id, 'Succeeded');
-    assert.equal((await ask(world.daemon.health, 'GET', '/readyz')).status, 200);
+    await until('ready again', async () => (await ask(world.daemon.health, 'GET', '/readyz')).status === 200);
     assert.equal(world.receiver.deliveries.filter((delivery) => /1\.0\.2/.test(delivery.text)).length, 1, 'nothing was done for the refused event');
     await world.invariants();
   });

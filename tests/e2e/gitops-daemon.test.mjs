@@ -34,7 +34,8 @@ async function serve(provider, {repositories} = {}) {
   await daemon.prepare();
   await writeFile(path.join(directory, 'hook'), `${kHookKey}\n`, {mode: 0o600});
   await daemon.writeSecret('gitops', 'forge', {token: kToken, caFile: fleet.forge.ca});
-  await daemon.start();
+  await daemon.start();  // which waits for the forge, and not for ever
+  await until('the rules read', async () => (await daemon.get('/pipelines')).pipelines.some((each) => each.name === 'testgroup.testapp'));
 }
 
 const release = (tag, more = {}) => daemon.api('POST', '/releases', {body: {group: 'testgroup', app: 'testapp', tag, ...more}});

@@ -127,7 +127,7 @@ test('e2e: labels that cannot be set are a warning, and the pull request stands'
   const id = await world.deliver('1.0.1');
   await world.daemon.inPhase(id, 'Pending');
   assert.equal((await world.pulls({state: 'open'})).length, 1);
-  assert.match(world.daemon.logs, /level=warn[^\n]*cannot add labels: HTTP 403/);
+  await until('the warning', () => /level=warn[^\n]*cannot add labels: HTTP 403/.test(world.daemon.logs));
   await world.invariants();
 });
 
@@ -291,7 +291,7 @@ for (const [name, options, reason] of [
 test('e2e: ?wait answers 201 with the address of the pull request', async () => {
   await withPullRequests();
   const body = helmReleaseEvent({revision: '1.0.1'});
-  const answer = await world.daemon.sendEvent('flux-system/podinfo', 'dev', body, {key: kSecrets.events, query: '?wait=20s'});
+  const answer = await world.daemon.sendEvent('flux-system/podinfo', 'dev', body, {key: kSecrets.events, query: '?wait=60s'});
   assert.equal(answer.status, 201, answer.text);
   assert.equal(answer.headers.location, `${world.forge.url}/${kRepository}/pull/1`);
   await world.invariants();

@@ -17,7 +17,7 @@ after(() => rm(scratch, {recursive: true, force: true}));
 
 function show(...more) {
   const child = spawn(process.execPath, [...kShow, ...more], {cwd: kRoot, env: {...process.env, TMPDIR: scratch}});
-  const run = {child, text: '', exit: new Promise((resolve) => { child.once('exit', (code) => resolve(code)); })};
+  const run = {child, text: '', exit: new Promise((resolve) => { child.once('close', (code) => resolve(code)); })};
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { run.text += chunk; });
   return run;
 }

@@ -129,7 +129,7 @@ export class World {
   // Starts the daemon and waits until it knows the Pipelines.
   async start(options) {
     await this.daemon.start(options);
-    await until('pipelines read', () => /PROMO-0006/.test(this.daemon.logs));
+    await until('pipelines read', () => /PROMO-0006/.test(this.daemon.run_));
   }
 
   // Sends a signed event; resolves to the promotion's id once it is accepted.
