@@ -93,6 +93,14 @@ std::string member(const std::string& ns, const std::string& name, const std::st
                        "--resource=pipelines.pipelines.weave.works"});
     management().must({"create", "rolebinding", name, "-n", ns, "--role=" + name,
                        "--serviceaccount", ns + ":" + name});
+    // It is in force a moment later.
+    const std::string verb = verbs.substr(verbs.rfind(',') + 1);
+    REQUIRE(eventually([&] {
+        return management()
+                   .kubectl({"auth", "can-i", "--quiet", verb, "pipelines.pipelines.weave.works",
+                             "-n", ns, "--as", "system:serviceaccount:" + ns + ":" + name})
+                   .code == 0;
+    }));
     return management().service_account_token(ns, name);
 }
 

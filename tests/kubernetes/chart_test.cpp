@@ -8,8 +8,10 @@
 
 #include "catch.hpp"
 #include "tests/kubernetes/cluster.hpp"
+#include "tests/kubernetes/eventually.hpp"
 
 using promotiond::tests::Cluster;
+using promotiond::tests::eventually;
 using promotiond::tests::Output;
 
 namespace {
@@ -162,9 +164,9 @@ TEST_CASE("chart: its service account may read the lease that its configuration 
         all.insert(all.end(), question.begin(), question.end());
         return cluster.kubectl(all).code == 0;
     };
-    CHECK(may({"update", "leases.coordination.k8s.io/other"}));
+    CHECK(eventually([&] { return may({"update", "leases.coordination.k8s.io/other"}); }));
     CHECK_FALSE(may({"update", "leases.coordination.k8s.io/promotiond"}));
-    CHECK(may({"get", "secrets"}));
+    CHECK(eventually([&] { return may({"get", "secrets"}); }));
     CHECK_FALSE(may({"list", "secrets"}));
     CHECK_FALSE(may({"update", "pipelines.pipelines.weave.works"}));
 }

@@ -12,8 +12,12 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <random>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
+
+#include "tests/kubernetes/eventually.hpp"
 
 namespace promotiond::tests {
 namespace {
@@ -21,7 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr auto kStartMost = 120s;  // on a machine that is busy with other tests
+constexpr auto kStartMost = 240s;  // on a machine that is busy with other tests
 constexpr auto kPollEvery = 20ms;
 constexpr int kPortTries = 3;
 
@@ -36,18 +40,32 @@ fs::path assets_directory() {
     return root / "kubernetes" / KUBERNETES_VERSION;
 }
 
-// Free at this moment; another program may take it before ours does, then the start is repeated.
-std::uint16_t free_port() {
+bool is_free(std::uint16_t port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
-                       ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+    address.sin_port = htons(port);
+    const bool bound = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
     ::close(fd);
-    if (!bound) throw std::runtime_error("no free port on loopback");
-    return ntohs(address.sin_port);
+    return bound;
+}
+
+// None of those that connections get (ip_local_port_range of ip(7)): while the server is away for a
+// restart, any connection of this machine could take its port, even one that is meant for it. A
+// server of another test may take it before ours does; then the start is repeated.
+std::uint16_t free_port() {
+    constexpr int kLeast = 10'000;
+    constexpr int kTries = 1'000;
+    int first = 32'768;
+    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> first;
+    static std::minstd_rand lot{std::random_device{}()};
+    std::uniform_int_distribution<int> ports(kLeast, std::max(first, kLeast + 1) - 1);
+    for (int i = 0; i < kTries; ++i) {
+        const auto port = static_cast<std::uint16_t>(ports(lot));
+        if (is_free(port)) return port;
+    }
+    throw std::runtime_error("no free port on loopback");
 }
 
 void write(const fs::path& file, std::string_view text) {
@@ -185,15 +203,22 @@ std::string Cluster::must(const std::vector<std::string>& words, const std::stri
 void Cluster::apply(const std::string& documents) const {
     must({"apply", "--server-side", "--force-conflicts", "-f", "-"}, documents);
     if (documents.find("kind: CustomResourceDefinition") == std::string::npos) return;
-    const std::vector<std::string> wait{"wait", "--for=condition=Established", "--timeout=60s",
+    const std::vector<std::string> wait{"wait", "--for=condition=Established", "--timeout=180s",
                                         "-f", "-"};
     // kubectl cannot wait for a status that has no conditions at all yet.
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{60};
-    while (std::chrono::steady_clock::now() < end) {
-        const Output waited = kubectl(wait, documents);
-        if (waited.err.find(".status.conditions accessor") == std::string::npos) break;
-    }
+    (void)eventually([&] {
+        return kubectl(wait, documents).err.find(".status.conditions accessor") ==
+               std::string::npos;
+    });
     must(wait, documents);
+    // Established is said before all parts of the server know the kind.
+    std::istringstream made(must({"get", "-f", "-", "-o", "name"}, documents));
+    for (std::string line; std::getline(made, line);) {
+        if (!line.starts_with("customresourcedefinition")) continue;
+        const auto name = line.substr(line.find('/') + 1);
+        if (!eventually([&] { return kubectl({"get", name}).code == 0; }))
+            throw std::runtime_error("kubectl does not come to know " + name);
+    }
 }
 
 void Cluster::apply_file(const fs::path& file) const {
@@ -273,13 +298,15 @@ void Cluster::start() {
     api_server_ = Program(words, directory_.path() / "kube-apiserver.log");
     const auto deadline = std::chrono::steady_clock::now() + kStartMost;
     while (!ready()) {
-        if (api_server_.running() && std::chrono::steady_clock::now() < deadline) {
+        const bool runs = api_server_.running() && etcd_.running();
+        if (runs && std::chrono::steady_clock::now() < deadline) {
             std::this_thread::sleep_for(kPollEvery);
             continue;
         }
         api_server_.kill();
         throw std::runtime_error("kube-apiserver does not become ready: " +
-                                 last_words(directory_.path() / "kube-apiserver.log"));
+                                 last_words(directory_.path() / "kube-apiserver.log") +
+                                 last_words(directory_.path() / "etcd.log"));
     }
 }
 

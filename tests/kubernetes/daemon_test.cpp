@@ -74,7 +74,7 @@ TEST_CASE("daemon: an application that is missing, made, and then runs is follow
     const Daemon daemon(ns);
     management().apply(pipeline({.ns = ns, .kind = kind, .version = version}));
     REQUIRE(eventually([&] { return condition(ns, "Ready") == "False TargetNotReadable"; }));
-    CHECK(target(ns, "error").find("not found") != std::string::npos);
+    CHECK(eventually([&] { return target(ns, "error").find("not found") != std::string::npos; }));
     make_application(management(), ns, kind, kind == "HelmRelease" ? "v2" : "v1");
     REQUIRE(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
     CHECK(target(ns, "ready") == "false");
@@ -286,5 +286,5 @@ TEST_CASE("daemon: a Pipeline that cannot be read harms no other") {
         ns + "}\nspec: {environments: []}\n");
     management().apply(pipeline({.ns = ns}));
     CHECK(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
-    CHECK(daemon.log().find(ns + "/odd in Kubernetes") != std::string::npos);
+    CHECK(eventually([&] { return daemon.lines_with(ns + "/odd in Kubernetes") > 0; }));
 }

@@ -146,7 +146,7 @@ TEST_CASE("faults: rights that are taken away are named on /readyz, and used whe
     CHECK(daemon.ready());
     account.give();
     const std::string last = "\"1.0." + std::to_string(revision) + "\"";
-    CHECK(eventually([&] { return target(ns, "revision") == last; }, std::chrono::seconds(120)));
+    CHECK(eventually([&] { return target(ns, "revision") == last; }));
     CHECK(eventually([&] { return told().find("[+] status") != std::string::npos; }));
 }
 
@@ -170,8 +170,7 @@ TEST_CASE("faults: definitions that are deleted and put back are followed again 
     make_application(management(), ns + "-prod");
     management().apply(pipeline({.ns = ns, .promotion = kNotify}));
     // Both are asked for again within a minute.
-    CHECK(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; },
-                     std::chrono::seconds(120)));
+    CHECK(is_ready(ns));
     CHECK(eventually([&] { return told().find("[+] pipelines") != std::string::npos; }));
     runs(management(), ns, "1.0.0");
     CHECK(eventually([&] { return daemon.promoted().size() == 1; }));

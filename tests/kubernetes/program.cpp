@@ -19,8 +19,6 @@
 namespace promotiond::tests {
 namespace {
 
-constexpr int kStopMs = 5'000;
-
 std::vector<char*> pointers(std::vector<std::string>& words) {
     std::vector<char*> found;
     for (auto& word : words) found.push_back(word.data());
@@ -125,13 +123,13 @@ void Program::signal(int number) const {
     if (pid_ != 0) ::kill(pid_, number);
 }
 
-void Program::stop() {
+void Program::stop(std::chrono::milliseconds patience) {
     if (!running()) return;
     signal(SIGCONT);
     signal(SIGTERM);
     pollfd entry{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)), POLLIN, 0};
     if (entry.fd >= 0) {
-        ::poll(&entry, 1, kStopMs);
+        ::poll(&entry, 1, static_cast<int>(patience.count()));
         ::close(entry.fd);
     }
     kill();

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -35,8 +36,8 @@ public:
     // Once it is gone: its exit status; 128 + signal if it was ended by one.
     [[nodiscard]] int code() const noexcept { return code_; }
     void signal(int number) const;
-    // SIGTERM, SIGKILL if it is still there after five seconds; returns when it is gone.
-    void stop();
+    // SIGTERM, SIGKILL if it is still there when the patience ends; returns when it is gone.
+    void stop(std::chrono::milliseconds patience = std::chrono::seconds{5});
     // SIGKILL, as a node that dies; returns when it is gone.
     void kill();
 

@@ -13,6 +13,10 @@
 
 namespace promotiond::tests {
 
+// For a lease that is not to end while a test looks, however slow the machine is.
+inline constexpr const char* kLongLease =
+    ", leaseDuration: 600s, renewDeadline: 400s, retryPeriod: 300ms";
+
 struct ReplicaOptions {
     std::string strategy = "webhook-generic";  // file name of the plugin
     std::string promotions = {};               // flow mapping of the configuration's `promotions`

@@ -115,7 +115,7 @@ TEST_CASE("replicas: a leader paused in the middle of a promotion does nothing w
     CHECK(first.program().code() == 75);
     CHECK(first.says("PROMO-5202"));
     CHECK(stage.receiver.requests().size() == 2);
-    CHECK(stage.phase_told() == "Succeeded");
+    CHECK(eventually([&] { return stage.phase_told() == "Succeeded"; }));
 }
 
 TEST_CASE("replicas: a try that became due while the leader was paused is not made") {
@@ -165,7 +165,8 @@ TEST_CASE("replicas: what was done is not done again, by the next leader nor by 
 
 TEST_CASE("replicas: the leader checks the signature and counts the sender behind a standby") {
     const ReplicaOptions strict{
-        .server = "rateLimit: {requests: 3, interval: 1h}, trustedProxies: [127.0.0.1]"};
+        .server = "rateLimit: {requests: 3, interval: 1h}, trustedProxies: [127.0.0.1]",
+        .lease = kLongLease};
     const Stage stage({simulators::whole(200, "{}")}, "    secretRef: {name: events}\n");
     stage.cluster.apply(R"({"apiVersion":"v1","kind":"Secret","metadata":{"name":"events",)"
                         R"("namespace":")" +
@@ -203,7 +204,7 @@ TEST_CASE("replicas: without a leader nothing is accepted, and a stop hands over
     CHECK(net::header(refused.headers, "Retry-After").has_value());
     REQUIRE(eventually([&] { return second.leads(); }));
     CHECK(second.post(stage.event(), kEvent).code == 202);
-    second.program().stop();
+    second.program().stop(std::chrono::minutes{3});
     CHECK(second.program().code() == 0);
     CHECK(second.says("PROMO-5203"));
 }
@@ -230,10 +231,11 @@ TEST_CASE("replicas: what waited for approval at a leader that was killed still 
 }
 
 TEST_CASE("replicas: a standby answers as the leader does, and promotionctl sees no difference") {
+    const ReplicaOptions calm{.lease = kLongLease};
     const Stage stage({simulators::whole(200, "{}")});
-    Replica first(stage.cluster, stage.space);
+    Replica first(stage.cluster, stage.space, calm);
     REQUIRE(eventually([&] { return first.leads(); }));
-    Replica second(stage.cluster, stage.space);
+    Replica second(stage.cluster, stage.space, calm);
     stage.two(first, second);
 
     const auto id = id_of(second.post(stage.event(), kEvent));
@@ -259,9 +261,10 @@ TEST_CASE("replicas: a standby answers as the leader does, and promotionctl sees
 TEST_CASE("replicas: one journal for two is refused, whoever leads") {
     const Stage stage({simulators::whole(200, "{}")});
     const ScratchDirectory shared;
-    Replica first(stage.cluster, stage.space, {.journal = shared.path() / "journal.db"});
+    const ReplicaOptions same{.lease = kLongLease, .journal = shared.path() / "journal.db"};
+    Replica first(stage.cluster, stage.space, same);
     REQUIRE(eventually([&] { return first.leads(); }));
-    Replica second(stage.cluster, stage.space, {.journal = shared.path() / "journal.db"});
+    Replica second(stage.cluster, stage.space, same);
     CHECK(eventually([&] { return !second.program().running(); }));
     CHECK(second.program().code() == 69);
     CHECK(first.leads());
