@@ -2,9 +2,11 @@
 //
 // Level-triggered: what counts is how a Pipeline stands, not what happened to it. Nothing is
 // written that the object says already; a write that was lost, or overwritten by somebody else, is
-// made again, less and less often where somebody keeps overwriting it. Server-side apply with the
-// field manager "promotiond"; where the object has fields of the wrong types, a merge that replaces
-// all of the status. Readiness part "status": names an object whose status is refused.
+// made again, less and less often where somebody keeps overwriting it. Several Pipelines are
+// written at a time, each of them one write after the other, so that an answer that does not come
+// keeps nobody else waiting. Server-side apply with the field manager "promotiond"; where the
+// object has fields of the wrong types, a merge that replaces all of the status. Readiness part
+// "status": names an object whose status is refused.
 //
 // Metrics: promotiond_status_writes_total{result}.
 //
@@ -13,6 +15,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -29,13 +32,15 @@ namespace promotiond::platform {
 
 struct KubernetesStatusOptions {
     StatusView view = {};
+    std::size_t at_once = 4;                     // writes under way at a time, a thread each
     std::chrono::milliseconds pause_first{500};  // after a failed write; doubles
     std::chrono::milliseconds pause_most{60'000};
     DisputePace dispute = {};
     // Asked right before each write: false leaves it for later, or to another daemon that leads by
     // then. Absent = always.
     std::function<bool()> may_write = {};
-    // Called on a thread of this after a write that said something new.
+    // Called after a write that said something new, on threads of this: for one Pipeline never
+    // twice at once.
     std::function<void(const PipelineState& state)> written = {};
 };
 

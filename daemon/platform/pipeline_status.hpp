@@ -11,15 +11,10 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "platform/pipeline_conditions.hpp"
 #include "platform/platform.hpp"
 
 namespace promotiond::platform {
-
-struct StatusView {
-    // The targets' applications are watched: `targets` and TargetNotReadable are told. Without it
-    // only clusters are, with reasons of their own.
-    bool applications = true;
-};
 
 // JSON object. `current` is the status that the object has now (or nothing): a condition that does
 // not change keeps its lastTransitionTime. Empty: nothing can be said yet, since not all targets
@@ -31,17 +26,5 @@ struct StatusView {
 // its last good version was told of stays beside it.
 [[nodiscard]] std::string faulty_status(const std::string& fault, std::int64_t generation,
                                         std::string_view current, WallTime now);
-
-// True if `current` says what `wanted` says, and of environments nothing else.
-[[nodiscard]] bool says_already(std::string_view current, std::string_view wanted);
-
-// What an apply of `wanted` leaves standing in the environments of `current`: fields that another
-// field manager wrote. JSON merge patch (RFC 7396) of the status that takes them away; empty: there
-// are none, or `wanted` is not applied yet.
-[[nodiscard]] std::string leftovers(std::string_view current, std::string_view wanted);
-
-// JSON merge patch of the status that makes it `wanted` and nothing else, whatever types it has
-// now.
-[[nodiscard]] std::string replacement(std::string_view current, std::string_view wanted);
 
 }  // namespace promotiond::platform

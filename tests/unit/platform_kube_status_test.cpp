@@ -174,6 +174,22 @@ TEST_CASE("kube status: what is overwritten again and again is put back less and
     CHECK(eventually([&] { return writing.news == 3; }));
 }
 
+TEST_CASE("kube status: an answer that does not come keeps no other Pipeline waiting") {
+    Writing writing({{"", After::StaySilent},
+                     whole(200, pipeline_json("8", "{}", "other")),
+                     whole(200, pipeline_json("9", "{}", "other"))});
+    writing.stands();
+    writing.found("7");
+    REQUIRE(writing.asked(1));
+    writing.stands("app", 4);  // its next write comes after that one
+    writing.stands("other");
+    writing.found("7", "{}", "other");
+    REQUIRE(eventually([&] { return writing.writes("written") == 1; }));
+    writing.stands("other", 4);
+    REQUIRE(eventually([&] { return writing.writes("written") == 2; }));
+    CHECK(writing.cluster.server.requests().size() == 3);
+}
+
 TEST_CASE("kube status: a dispute is told once, slows down to the most, and ends in quiet") {
     const DisputePace pace;
     StatusDispute dispute;

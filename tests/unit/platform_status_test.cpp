@@ -4,6 +4,7 @@
 #include "catch.hpp"
 #include "model/codec.hpp"
 #include "platform/pipeline_status.hpp"
+#include "platform/status_patch.hpp"
 
 using namespace promotiond;
 using namespace promotiond::platform;
