@@ -1,5 +1,6 @@
 #include "ctl/commands.hpp"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <ostream>
 
@@ -119,13 +120,17 @@ Result<void> plan(const Session& session) {
 Result<void> approve(const Session& session) {
     return finish(session, wish(session), [&](const auto& document) {
         auto& out = session.surroundings.out;
-        out << "approved " << shown(session.arguments.operands[2]) << " for "
+        const auto reasons = list(document, "reasons");
+        const bool there = std::any_of(reasons.begin(), reasons.end(), [](const auto& reason) {
+            return text(reason, "code") == "already-there";
+        });
+        out << (there ? "nothing to approve of " : "approved ")
+            << shown(session.arguments.operands[2]) << " for "
             << shown(session.arguments.operands[1]);
         for (const auto& id : list(document, "promotions"))
             if (id.is_string()) out << "; promotion " << shown(std::string(id.get_string()));
         out << '\n';
-        for (const auto& reason : list(document, "reasons"))
-            out << "  - " << shown(text(reason, "text")) << '\n';
+        for (const auto& reason : reasons) out << "  - " << shown(text(reason, "text")) << '\n';
     });
 }
 

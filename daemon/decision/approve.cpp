@@ -1,4 +1,5 @@
 // An approval: which promotions it lets go.
+#include "decision/arrival.hpp"
 #include "decision/decide.hpp"
 
 namespace promotiond::decision {
@@ -13,6 +14,15 @@ using model::Promotion;
 bool was_let_go(const std::vector<Promotion>& promotions, const std::string& revision) {
     const Promotion& last = promotions.back();
     return last.revision == revision && model::approved(last) && last.phase != Phase::Cancelled;
+}
+
+// The revision came there by other means while it waited.
+bool is_there(const model::Pipeline& pipeline, const model::History& history, const Promotion& last,
+              const std::string& revision) {
+    const auto index = pipeline.index_of(last.scope.environment);
+    return index != model::Pipeline::npos && last.revision == revision &&
+           last.phase == Phase::Superseded &&
+           runs_in(pipeline.environments[index], last.scope.target, history, revision);
 }
 
 }  // namespace
@@ -32,6 +42,7 @@ Result<void> check_target(const model::Environment& environment, const std::stri
 Result<Approved> decide(const model::Pipeline& pipeline, const model::History& history,
                         const Approval& approval) {
     Approved approved;
+    bool there = false;
     for (const auto& [place, promotions] : history.promotions) {
         const auto& [environment, target] = place;
         if (environment != approval.environment || promotions.empty()) continue;
@@ -43,6 +54,9 @@ Result<Approved> decide(const model::Pipeline& pipeline, const model::History& h
         }
         if (was_let_go(promotions, approval.revision)) {
             approved.existing.push_back(promotions.back().id);
+        } else if (is_there(pipeline, history, promotions.back(), approval.revision)) {
+            approved.existing.push_back(promotions.back().id);
+            there = true;
         }
     }
     if (approved.promotions.empty() && approved.existing.empty()) {
@@ -58,7 +72,11 @@ Result<Approved> decide(const model::Pipeline& pipeline, const model::History& h
                                              approval.environment + " defined"};
     }
     const std::string what = approval.revision + " was approved for " + approval.environment;
-    if (approved.promotions.empty()) {
+    if (approved.promotions.empty() && there) {
+        approved.reasons.push_back({"already-there", approval.revision + " runs in " +
+                                                         approval.environment +
+                                                         " already; nothing is left to approve"});
+    } else if (approved.promotions.empty()) {
         approved.reasons.push_back({"already-approved", what + " before"});
     } else {
         approved.reasons.push_back(

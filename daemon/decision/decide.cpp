@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "decision/arrival.hpp"
 #include "decision/classify.hpp"
 #include "decision/reach.hpp"
 #include "decision/scopes.hpp"
@@ -180,12 +181,24 @@ Result<Decision> decide(const Pipeline& pipeline, const History& history,
                                                 " came to run " + news.older_than +
                                                 " after it ran " + event.event.revision});
     }
+    // Nobody is asked for what is there. Whatever else finds nothing to change.
+    if (pipeline.policy_for(**next)->manual &&
+        runs_to_stay(**next, history, event.event.revision)) {
+        Decision decision =
+            ignored({"already-runs", event.event.revision + " runs in all targets of " +
+                                         (*next)->name + " already"});
+        decision.evidence = std::move(news.evidence);
+        add_arrivals(from, history, decision);
+        return decision;
+    }
     const std::string& controller = event.event.reporting_controller;
-    return conclude(
+    Decision decision = conclude(
         pipeline, from, **next, history, std::move(news.evidence), news.moved,
         {event.environment, event.event.revision,
          controller.empty() ? "event" : "event:" + controller, model::event_to_json(event.event)},
         now);
+    add_arrivals(from, history, decision);
+    return decision;
 }
 
 }  // namespace promotiond::decision

@@ -40,6 +40,12 @@ struct Due {
                      // latest when it has been carried out
 };
 
+// A promotion that waited for its approval while its revision came there by other means.
+struct Arrival {
+    model::PromotionId id;  // to move from AwaitingApproval to Superseded
+    std::string reason;
+};
+
 struct Decision {
     Verdict verdict = Verdict::Ignore;
     std::vector<Reason> reasons;  // never empty
@@ -49,6 +55,7 @@ struct Decision {
     // Promotions that already carry this revision to the next environment: the answer to a repeated
     // event.
     std::vector<model::PromotionId> existing;
+    std::vector<Arrival> arrived;  // into the environment that the evidence is of
 };
 
 // Errors, all ErrorKind::Invalid, with the texts that pipeline-controller's clients know (unknown
@@ -74,8 +81,8 @@ struct Approval {
 };
 struct Approved {
     std::vector<model::PromotionId> promotions;  // to move from AwaitingApproval to Queued
-    // Let go by an earlier approval of this revision and still the newest of their scope: the
-    // answer to a repeated approval.
+    // The newest of their scope, and either let go by an earlier approval of this revision, or
+    // there without one: the answer to an approval that comes again, or too late.
     std::vector<model::PromotionId> existing;
     std::vector<Reason> reasons;
 };

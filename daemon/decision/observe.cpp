@@ -2,6 +2,7 @@
 // comes again: at every start, and whenever the object changes in any way.
 #include <algorithm>
 
+#include "decision/arrival.hpp"
 #include "decision/decide.hpp"
 #include "decision/reach.hpp"
 #include "decision/scopes.hpp"
@@ -33,32 +34,6 @@ std::vector<Evidence> news_of(const History& history, const Observation& seen) {
     return {std::move(evidence)};
 }
 
-bool runs_everywhere(const Environment& environment, const History& history,
-                     const std::string& revision) {
-    return std::all_of(
-        environment.targets.begin(), environment.targets.end(), [&](const Target& target) {
-            const auto found = history.running.find({environment.name, target.text()});
-            return found != history.running.end() && found->second.revision == revision;
-        });
-}
-
-// True if the revision was promoted there before, and another one since that is, or will be, there
-// in its place: what runs there now is not what will.
-bool was_replaced(const Environment& environment, const History& history,
-                  const std::string& revision) {
-    return std::any_of(
-        history.promotions.begin(), history.promotions.end(), [&](const auto& entry) {
-            const auto& [place, promotions] = entry;
-            if (place.first != environment.name || promotions.empty()) return false;
-            const auto& latest = promotions.back();
-            const bool stands =
-                model::unfinished(latest.phase) || latest.phase == model::Phase::Succeeded;
-            return stands && latest.revision != revision &&
-                   std::any_of(promotions.begin(), promotions.end(),
-                               [&](const auto& earlier) { return earlier.revision == revision; });
-        });
-}
-
 // The observation as the event it stands for, kept with the promotion.
 std::string event_of(const Observation& seen) {
     model::Event event;
@@ -72,6 +47,35 @@ std::string event_of(const Observation& seen) {
     event.timestamp = seen.seen;
     event.reporting_controller = "promotiond";
     return model::event_to_json(event);
+}
+
+// What follows for the next environment.
+Decision onward(const Pipeline& pipeline, std::size_t index, const History& history,
+                const Observation& seen, WallTime now) {
+    std::vector<Evidence> news = news_of(history, seen);
+    const bool moved = !news.empty();
+    const auto remembered = [&](std::string code, std::string text) {
+        Decision decision = nothing(std::move(code), std::move(text));
+        decision.evidence = std::move(news);
+        return decision;
+    };
+    if (index + 1 == pipeline.environments.size()) {
+        return remembered("last-environment", seen.revision + " runs in " + seen.target + " of " +
+                                                  seen.environment + ", the last environment");
+    }
+    const Environment& next = pipeline.environments[index + 1];
+    if (next.targets.empty()) {
+        return remembered("no-targets", "environment " + next.name + " has no targets");
+    }
+    if (auto complaint = missing_strategy(pipeline, next)) {
+        return remembered("no-strategy", std::move(*complaint));
+    }
+    if (runs_to_stay(next, history, seen.revision)) {
+        return remembered("already-runs",
+                          seen.revision + " runs in all targets of " + next.name + " already");
+    }
+    return conclude(pipeline, pipeline.environments[index], next, history, std::move(news), moved,
+                    {seen.environment, seen.revision, "observation", event_of(seen)}, now);
 }
 
 }  // namespace
@@ -91,31 +95,9 @@ Result<Decision> decide(const Pipeline& pipeline, const History& history, const 
         return nothing("not-ready", seen.target + " of " + seen.environment +
                                         " does not run its revision successfully now");
     }
-    std::vector<Evidence> news = news_of(history, seen);
-    const bool moved = !news.empty();
-    const auto remembered = [&](std::string code, std::string text) {
-        Decision decision = nothing(std::move(code), std::move(text));
-        decision.evidence = std::move(news);
-        return decision;
-    };
-    if (index + 1 == pipeline.environments.size()) {
-        return remembered("last-environment", seen.revision + " runs in " + seen.target + " of " +
-                                                  seen.environment + ", the last environment");
-    }
-    const Environment& next = pipeline.environments[index + 1];
-    if (next.targets.empty()) {
-        return remembered("no-targets", "environment " + next.name + " has no targets");
-    }
-    if (auto complaint = missing_strategy(pipeline, next)) {
-        return remembered("no-strategy", std::move(*complaint));
-    }
-    if (runs_everywhere(next, history, seen.revision) &&
-        !was_replaced(next, history, seen.revision)) {
-        return remembered("already-runs",
-                          seen.revision + " runs in all targets of " + next.name + " already");
-    }
-    return conclude(pipeline, pipeline.environments[index], next, history, std::move(news), moved,
-                    {seen.environment, seen.revision, "observation", event_of(seen)}, now);
+    Decision decision = onward(pipeline, index, history, seen, now);
+    add_arrivals(pipeline.environments[index], history, decision);
+    return decision;
 }
 
 }  // namespace promotiond::decision

@@ -27,6 +27,17 @@ Reach reach_of(const model::Environment& environment, const model::History& hist
     return reach;
 }
 
+model::History known_with(const model::Environment& environment, const model::History& history,
+                          const std::vector<model::Evidence>& news) {
+    model::History known;
+    for (auto held = history.running.lower_bound({environment.name, ""});
+         held != history.running.end() && held->first.first == environment.name; ++held) {
+        known.running.insert(known.running.end(), *held);
+    }
+    for (const auto& each : news) known.running[{each.environment, each.target}] = each;
+    return known;
+}
+
 std::string joined(const std::vector<std::string>& names) {
     std::string out;
     for (std::size_t i = 0; i < names.size(); ++i) {

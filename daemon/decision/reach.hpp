@@ -26,6 +26,10 @@ inline constexpr const char* kNameTheCluster =
     "add eventMetadata: {cluster: NAME} to each cluster's Alert";
 [[nodiscard]] Reach reach_of(const model::Environment& environment, const model::History& history,
                              const std::string& revision);
+// What runs in the environment, with the news, and nothing else of the history: the rest is much.
+[[nodiscard]] model::History known_with(const model::Environment& environment,
+                                        const model::History& history,
+                                        const std::vector<model::Evidence>& news);
 // "5.0.0 runs in 1 of 3 targets of dev, 2 are needed; waiting for eu/app, us/app".
 [[nodiscard]] std::string waiting_text(const model::Environment& environment, const Reach& reach);
 // "a, b and c".

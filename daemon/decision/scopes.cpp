@@ -122,12 +122,7 @@ private:
 Decision conclude(const Pipeline& pipeline, const Environment& from, const Environment& next,
                   const History& history, std::vector<Evidence> evidence, bool moved,
                   const Cause& cause, WallTime now) {
-    History known;  // only what runs there: the rest is much, and stays where it is
-    for (auto held = history.running.lower_bound({from.name, ""});
-         held != history.running.end() && held->first.first == from.name; ++held) {
-        known.running.insert(known.running.end(), *held);
-    }
-    for (const Evidence& news : evidence) known.running[{news.environment, news.target}] = news;
+    const History known = known_with(from, history, evidence);
     Decision decision;
     decision.evidence = std::move(evidence);
     const Reach reach = reach_of(from, known, cause.revision);

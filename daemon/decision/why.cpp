@@ -95,7 +95,11 @@ Finding about_promotion(const Pipeline& pipeline, const Promotion& promotion, Wa
                     {"cancelled", what + " was cancelled"},
                     "a newer revision, or: " + retry,
                     promotion.updated};
-        case Phase::Superseded:
+        case Phase::Superseded:  // by no newer one: see Decision::arrived
+            return {10,
+                    {"already-there", what + " was settled without it: " + promotion.reason},
+                    "",
+                    promotion.updated};
         case Phase::Succeeded: break;
     }
     return {

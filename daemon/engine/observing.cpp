@@ -61,8 +61,9 @@ void Engine::State::stage_seen(Turn& turn, const model::Observation& seen) {
         unannounced_.seen(seen.pipeline, seen.environment, seen.target, seen.revision,
                           clock.steady_now());
     }
+    for (const auto& arrival : decided->arrived) settle_arrival(turn, seen.pipeline, arrival);
     for (const auto& due : decided->due) add_due(turn, due);
-    if (decided->evidence.empty() && decided->due.empty()) return;
+    if (decided->evidence.empty() && decided->due.empty() && decided->arrived.empty()) return;
     turn.seen.push_back(seen);
     turn.answers.push_back([this, verdict = decided->verdict](const Error* error) {
         if (error == nullptr) meters_.seen(verdict).add();

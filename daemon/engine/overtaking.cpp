@@ -49,6 +49,20 @@ void Engine::State::overtake(Turn& turn, const Promotion& newer,
     }
 }
 
+// Overtaken by no newer promotion, but by whoever brought the revision there.
+void Engine::State::settle_arrival(Turn& turn, const model::PipelineName& pipeline,
+                                   const decision::Arrival& arrival) {
+    for (const auto& [place, promotions] : turn.stage.history(pipeline).promotions) {
+        const auto* waiting = turn.stage.find({pipeline, place.first, place.second}, arrival.id);
+        if (waiting == nullptr || waiting->phase != Phase::AwaitingApproval) continue;
+        Promotion settled = *waiting;
+        settled.phase = Phase::Superseded;
+        settled.reason = arrival.reason;
+        settled.updated = clock.now();
+        return turn.stage.move(std::move(settled), "daemon");
+    }
+}
+
 // Nothing runs for it. It may have been carried out before, and wait to be carried out anew.
 void Engine::State::give_way(Turn& turn, Promotion elder, const Promotion& newer,
                              const std::string& actor) {

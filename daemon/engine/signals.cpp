@@ -69,6 +69,7 @@ void Engine::State::handle(Turn& turn, const EventSignal& signal) {
     Accepted accepted{decided->verdict, decided->reasons, decided->existing, !decided->due.empty()};
     for (const auto& evidence : decided->evidence) stage.add_evidence(event.pipeline, evidence);
     unannounced_.told(event.pipeline, event.environment, event.event.revision);
+    for (const auto& arrival : decided->arrived) settle_arrival(turn, event.pipeline, arrival);
     for (const auto& due : decided->due) {
         add_due(turn, due);
         accepted.promotions.push_back(due.promotion.id);

@@ -203,6 +203,8 @@ private:
     // overtaking.cpp
     void overtake(Turn& turn, const model::Promotion& newer,
                   const std::vector<model::PromotionId>& elders);
+    void settle_arrival(Turn& turn, const model::PipelineName& pipeline,
+                        const decision::Arrival& arrival);
     void give_way(Turn& turn, model::Promotion elder, const model::Promotion& newer,
                   const std::string& actor);
     void yield(Turn& turn, const model::Promotion& queued);

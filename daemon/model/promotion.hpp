@@ -57,7 +57,7 @@ inline constexpr std::array kPhases{Phase::Queued,     Phase::AwaitingApproval, 
 // AwaitingApproval.
 inline constexpr std::array<std::pair<Phase, Phase>, 23> kTransitions{{
     {Phase::AwaitingApproval, Phase::Queued},      // approved
-    {Phase::AwaitingApproval, Phase::Superseded},  // a newer revision waits now
+    {Phase::AwaitingApproval, Phase::Superseded},  // a newer revision waits now, or it is there
     {Phase::AwaitingApproval, Phase::Cancelled},
     {Phase::Queued, Phase::Running},  // a worker took it
     {Phase::Queued, Phase::Pending},  // a newer revision goes first, and a pull request is open

@@ -63,6 +63,15 @@ struct Story {
         for (const auto& evidence : decision->evidence) {
             history.running[{evidence.environment, evidence.target}] = evidence;
         }
+        for (const Arrival& arrival : decision->arrived) {
+            for (auto& [place, promotions] : history.promotions) {
+                for (auto& each : promotions) {
+                    if (each.id != arrival.id) continue;
+                    each.phase = model::Phase::Superseded;
+                    each.reason = arrival.reason;
+                }
+            }
+        }
         for (const Due& due : decision->due) {
             const auto& scope = due.promotion.scope;
             auto& promotions = history.promotions[{scope.environment, scope.target}];

@@ -68,6 +68,22 @@ TEST_CASE("engine: the same approval twice is answered with the same promotion, 
     CHECK(approve(house, "1.0.0").error().message == "failed approving promotion");
 }
 
+TEST_CASE("engine: what comes there by other means waits no more, and an approval hears of it") {
+    House house;
+    house.pipeline.promotion->manual = true;
+    house.start();
+    const auto id = house.promote("1.0.0");
+    house.engine->observe({{house.pipeline.id, "prod", "prod", {}, true, "1.0.0", "", {}}});
+    REQUIRE(house.comes_to(id, Phase::Superseded));
+    CHECK(house.journal->promotion(id)->reason ==
+          "1.0.0 runs in all targets of prod already; nothing is left to approve");
+    const auto late = approve(house, "1.0.0");
+    REQUIRE(late);
+    CHECK(late->promotions == std::vector{id});
+    CHECK(late->reasons.at(0).code == "already-there");
+    CHECK(house.carrier->promoted == 0);
+}
+
 TEST_CASE("engine: what was cancelled before its approval waits for it again when retried") {
     House house;
     house.pipeline.promotion->manual = true;
