@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <tuple>
 #include <utility>
 
@@ -106,8 +107,8 @@ TEST_CASE("manifests: the base goes to any namespace, with its rights bound ther
     const auto base = std::filesystem::relative(kManifests + "/base", folder.path()).native();
     std::ofstream(folder.path() / "kustomization.yaml")
         << "namespace: " << space << "\nresources: [" << base
-        << "]\nimages: [{name: promotiond, newName: registry.example.com/promotiond, newTag: "
-           "1.2.3}]\n";
+        << "]\nimages: [{name: ghcr.io/promotiond/promotiond, newName: "
+           "registry.example.com/promotiond, newTag: 1.2.3}]\n";
     const auto applied = cluster.kubectl(
         {"apply", "--server-side", "--dry-run=server", "-k", folder.path().native(), "-o", "json"});
     INFO(applied.err);
@@ -126,6 +127,17 @@ TEST_CASE(
     INFO(applied.err);
     CHECK(applied.code == 0);
     CHECK(applied.err.find("Warning") == std::string::npos);
+}
+
+TEST_CASE("manifests: the image is the chart's, of the same version") {
+    std::ifstream file(PROMOTIOND_SOURCE "/packaging/helm/promotiond/Chart.yaml");
+    const std::string chart{std::istreambuf_iterator<char>(file), {}};
+    const std::string key = "appVersion: ";
+    const auto at = chart.find(key) + key.size();
+    const auto image = "image: ghcr.io/promotiond/promotiond:" +
+                       chart.substr(at, chart.find('\n', at) - at) + "\n";
+    for (const auto& folder : {kManifests, kManifests + "/sidecar"})
+        CHECK(Cluster::shared().must({"kustomize", folder}).find(image) != std::string::npos);
 }
 
 TEST_CASE("manifests: the pods pass the restricted profile, and one that asks for more does not") {
