@@ -4,6 +4,7 @@ import { mkdtempSync, mkdirSync, writeFileSync, rmSync, readFileSync } from 'nod
 import { createServer, get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
 
 // As the configuration comes: log level and all. So the ports are chosen here rather than read from the log.
@@ -22,8 +23,8 @@ const isReady = (health) => new Promise((resolve) => {
 
 export class Daemon {
   // files: path below the directory -> content. extra: more configuration as YAML text. platform: the value of that key.
-  // server: more keys of `server`, with a comma before them.
-  constructor(build, files, extra = '', { platform = '{local: {pipelines: ./pipelines, secrets: ./secrets}}', server = '' } = {}) {
+  // level: of the log. logged: called with each line of it.
+  constructor(build, files, extra = '', { platform = '{local: {pipelines: ./pipelines, secrets: ./secrets}}', level = 'warn', logged } = {}) {
     this.build = build;
     this.directory = mkdtempSync(join(tmpdir(), 'promotiond-bench-'));
     for (const folder of ['pipelines', 'secrets', 'state']) mkdirSync(join(this.directory, folder), { mode: 0o700 });
@@ -34,16 +35,17 @@ export class Daemon {
     }
     this.extra_ = extra;
     this.platform_ = platform;
-    this.server_ = server;
+    this.level_ = level;
+    this.logged_ = logged;
   }
 
   configure_(listen, health) {
     writeFileSync(join(this.directory, 'promotiond.yaml'), `
-server: {listen: ${listen}, health: ${health}, rateLimit: {requests: 0}${this.server_}}
+server: {listen: ${listen}, health: ${health}, rateLimit: {requests: 0}}
 platform: ${this.platform_}
 journal: {path: ./state/journal.db}
 strategies: {directory: ${join(this.build, 'strategies')}}
-log: {level: warn}
+log: {level: ${this.level_}}
 ${this.extra_}`);
   }
 
@@ -57,6 +59,7 @@ ${this.extra_}`);
     this.process.stderr.on('data', (chunk) => {
       if (this.log.length < 1 << 20) this.log += chunk;
     });
+    if (this.logged_) createInterface({ input: this.process.stderr }).on('line', this.logged_);
     this.ended_ = new Promise((resolve) => this.process.on('exit', resolve));
     while (!(await isReady(health))) {
       if (this.process.exitCode !== null) throw new Error(`promotiond ended with ${this.process.exitCode}:\n${this.log}`);
