@@ -175,6 +175,7 @@ public:
         close_gate();
         io_.stop();
         thread_.join();
+        cut();  // what the thread did not come to
     }
 
     // ConnectionHost: all on the I/O thread.
