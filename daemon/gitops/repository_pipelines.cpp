@@ -20,8 +20,6 @@ namespace fs = std::filesystem;
 using platform::Pipelines;
 
 constexpr std::size_t kLongestName = 200;
-// How long a start waits for a forge; less than anybody waits for a start.
-constexpr std::chrono::seconds kPatience{5};
 
 // A file's name for a repository.
 std::string name_for(const Repository& repository) {
@@ -56,7 +54,7 @@ public:
             run(stop, changed);
         });
         std::unique_lock lock(mutex_);
-        if (!all_known) moved_.wait_for(lock, kPatience, [this] { return looked_; });
+        if (!all_known) moved_.wait_for(lock, options_.first_look, [this] { return looked_; });
         told_ = version_;
         const Pipelines now = all();
         lock.unlock();

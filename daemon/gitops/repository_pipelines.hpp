@@ -19,6 +19,8 @@ namespace promotiond::gitops {
 struct RepositoryOptions {
     std::vector<Repository> repositories;
     std::chrono::milliseconds every{60'000};
+    // How long start() waits for the first look; less than anybody waits for a start.
+    std::chrono::milliseconds first_look{5'000};
     // Keeps the last good text of each, so that Pipelines are there before the forge is; is made.
     std::filesystem::path remembered;
     // The text of a repository's gitops-promotion.yaml; called on the source's thread.

@@ -52,6 +52,7 @@ RepositoryOptions options(const Directory& directory, std::function<Result<std::
     RepositoryOptions made;
     made.repositories = {kFleet};
     made.every = std::chrono::milliseconds{1};
+    made.first_look = std::chrono::minutes{1};
     made.remembered = directory.path / "rules";
     made.read = [read = std::move(read)](const Repository&, const std::stop_token&) {
         return read();
@@ -72,7 +73,7 @@ public:
     Pipelines next() {
         std::unique_lock lock(mutex_);
         REQUIRE(
-            changed_.wait_for(lock, std::chrono::seconds{30}, [this] { return !all_.empty(); }));
+            changed_.wait_for(lock, std::chrono::seconds{60}, [this] { return !all_.empty(); }));
         auto first = std::move(all_.front());
         all_.pop_front();
         return first;
@@ -210,9 +211,10 @@ TEST_CASE("gitops: a repository that has never been read is degraded, and why, u
     CHECK(readiness.parts().at(part).state == Readiness::State::Ready);
     // What is remembered is known, whether the forge is there or not.
     away = true;
-    source = repository_pipelines(how);
+    source.reset();
     Told again;
-    REQUIRE(source->start(again.take()));
+    const auto anew = repository_pipelines(how);
+    REQUIRE(anew->start(again.take()));
     CHECK(again.next().all.size() == 1);
     CHECK(readiness.parts().at(part).state == Readiness::State::Ready);
 }
