@@ -24,6 +24,9 @@ using model::Phase;
 using std::chrono::milliseconds;
 using strategy::Outcome;
 
+// A wait that is longer has failed; it is used up by nothing else.
+constexpr std::chrono::seconds kPatience{60};
+
 // Counts, and can hold calls until it is told to let go or they are asked to stop.
 class FakeCarrier final : public engine::Carrier {
 public:
@@ -99,7 +102,9 @@ public:
 
     bool has_come(const std::string&, const std::vector<strategy::AbsentSecret>&) const override {
         const bool here = come;
+        const std::lock_guard held(mutex_);
         ++looked_for;
+        changed_.notify_all();
         return here;
     }
 
@@ -108,10 +113,13 @@ public:
         hold = false;
         changed_.notify_all();
     }
-    // Waits for so many calls, at most ten seconds.
     bool was_called(int times) {
         std::unique_lock held(mutex_);
-        return changed_.wait_for(held, std::chrono::seconds{10}, [&] { return promoted >= times; });
+        return changed_.wait_for(held, kPatience, [&] { return promoted >= times; });
+    }
+    bool was_looked_for(int times, milliseconds patience = kPatience) {
+        std::unique_lock held(mutex_);
+        return changed_.wait_for(held, patience, [&] { return looked_for >= times; });
     }
     std::vector<std::string> targets() {
         const std::lock_guard held(mutex_);
@@ -143,8 +151,8 @@ public:
     std::atomic<int> most_running{0};
 
 private:
-    std::mutex mutex_;
-    std::condition_variable_any changed_;
+    mutable std::mutex mutex_;
+    mutable std::condition_variable_any changed_;
     std::vector<std::string> targets_;
     std::atomic<int> running_{0};
     strategy::Description description_;
@@ -234,9 +242,8 @@ struct House {
         engine->wake();
     }
     Phase phase(const std::string& id) const { return journal->promotion(id)->phase; }
-    // Waits, at most ten seconds.
     static bool soon(const std::function<bool()>& holds) {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+        const auto end = std::chrono::steady_clock::now() + kPatience;
         while (!holds()) {
             if (std::chrono::steady_clock::now() > end) return false;
             std::this_thread::yield();
@@ -250,7 +257,7 @@ struct House {
     void sql(const std::string& text) const {
         sqlite3* database = nullptr;
         REQUIRE(sqlite3_open((folder / "journal.db").c_str(), &database) == SQLITE_OK);
-        sqlite3_busy_timeout(database, 5'000);
+        sqlite3_busy_timeout(database, static_cast<int>(milliseconds{kPatience}.count()));
         const int code = sqlite3_exec(database, text.c_str(), nullptr, nullptr, nullptr);
         sqlite3_close(database);
         REQUIRE(code == SQLITE_OK);
