@@ -4,7 +4,7 @@ set -euo pipefail
 . "$1/tests/packaging/skip.sh"
 unit=$1/packaging/systemd/promotiond.service
 socket=$1/packaging/systemd/promotiond.socket
-needs systemd-analyze
+needs systemd-analyze systemd-tmpfiles
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -27,3 +27,14 @@ grep -qx "ListenStream=$address" "$socket" || { echo "$socket: does not listen o
 for each in AF_UNIX PrivateNetwork IPAddressDeny RootDirectory; do
     grep -q "^# $each" "$unit" || { echo "$unit: no reason is given for $each"; exit 1; }
 done
+
+# Directories that are missing are made, and what an administrator chose for those that are there stays at each boot.
+sed "s/:root :root/:$(id -u) :$(id -g)/" "$1/packaging/systemd/promotiond.tmpfiles" >"$scratch/promotiond.conf"
+modes() { stat -c %n:%a "$scratch"/root/etc/promotiond/* | sed 's,.*/,,' | tr '\n' ' '; }
+mkdir "$scratch/root"
+systemd-tmpfiles --root="$scratch/root" --create "$scratch/promotiond.conf"
+[ "$(modes)" = "pipelines:755 secrets:700 " ] || { echo "made as $(modes)"; exit 1; }
+chmod 2770 "$scratch/root/etc/promotiond/pipelines"
+chmod 0750 "$scratch/root/etc/promotiond/secrets"
+systemd-tmpfiles --root="$scratch/root" --create "$scratch/promotiond.conf"
+[ "$(modes)" = "pipelines:2770 secrets:750 " ] || { echo "an administrator's modes became $(modes)"; exit 1; }
