@@ -72,3 +72,31 @@ X
     chmod +x /root/receive
     socat TCP-LISTEN:9999,bind=127.0.0.1,reuseaddr,fork EXEC:/root/receive &
 }
+
+# goes_on_over UPGRADE...  the command brings the next version while the promotion $first is in flight, whose receiver is away: a
+# new process carries that one out, and takes more. What was edited or chosen below /etc stays.
+goes_on_over() {
+    local before
+    before=$(property MainPID)
+    cp /etc/promotiond/promotiond.yaml /root/edited.yaml
+    chgrp adm /etc/promotiond/pipelines && chmod 2775 /etc/promotiond/pipelines
+    "$@"
+    soon another_process "$before"
+    cmp -s /root/edited.yaml /etc/promotiond/promotiond.yaml || fail "the edited configuration was replaced"
+    [ "$(stat -c %G:%a /etc/promotiond/pipelines)" = adm:2775 ] || fail "the Pipelines' directory is no more as it was chosen"
+    receiver
+    soon in_phase "$first" Succeeded
+    [ "$(event 6.0.2)" = 202 ] || fail "$(cat /root/answer)"
+    soon in_phase "$(place)" Succeeded
+}
+# goes_on_without STRATEGY REMOVAL...  the command removes its package: a new process serves, and has it no more.
+goes_on_without() {
+    local strategy=$1 before
+    shift
+    before=$(property MainPID)
+    promotionctl plugins | has "$strategy" || fail "$strategy was not there"
+    "$@"
+    soon another_process "$before"
+    soon curl -fs http://127.0.0.1:8081/readyz
+    ! promotionctl plugins | has "$strategy" || fail "$strategy is still there"
+}
