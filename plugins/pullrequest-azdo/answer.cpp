@@ -66,9 +66,11 @@ std::optional<PullRequestState> state_of(const Object& object) {
     return std::nullopt;
 }
 
+bool has_conflicts(const Object& object) { return text(object, "mergeStatus") == "conflicts"; }
+
 std::string obstacle_of(const Object& object) {
     const std::string status = text(object, "mergeStatus");
-    if (status == "conflicts") return "its branches conflict (mergeStatus conflicts)";
+    if (has_conflicts(object)) return "its branches conflict (mergeStatus conflicts)";
     if (status == "rejectedByPolicy") {
         return "a branch policy rejects it (mergeStatus rejectedByPolicy)";
     }
@@ -133,6 +135,7 @@ Result<Seen> to_pull_request(const Object& object, const Site& site) {
     request.reviewers = reviewers_of(object);
     request.labels = forge::each(object.getArray("labels"), "name");
     request.obstacle = obstacle_of(object);
+    request.conflicts = has_conflicts(object);
     if (*state == PullRequestState::Merged) {
         request.merge_commit_sha = member_of(object, "lastMergeCommit", "commitId");
     }

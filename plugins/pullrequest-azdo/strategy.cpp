@@ -2,6 +2,7 @@
 // share.
 #include <promotiond/gitops/merge_gate.hpp>
 #include <promotiond/gitops/pull_request.hpp>
+#include <promotiond/gitops/rebuild.hpp>
 #include <promotiond/strategy.hpp>
 
 #include <string>
@@ -59,12 +60,14 @@ public:
         if (!opened) return gitops::not_seen(opened.error());
         opened->keys.access.urgency = forge::Urgency::Refresh;
         auto forge = forge_of(*opened, call);
-        auto outcome = gitops::observe(promotion, external_id, details, call,
-                                       opened->config.pull_request, forge);
-        gitops::MirroredBase base(promotion, opened->config.pull_request,
-                                  [&] { return mirror_of(*opened, call); });
-        return gitops::MergeGate(opened->config.pull_request, forge, forge, base)
-            .look(std::move(outcome), call);
+        const auto& config = opened->config.pull_request;
+        auto outcome = gitops::observe(promotion, external_id, details, call, config, forge);
+        gitops::MirroredBase base(promotion, config, [&] { return mirror_of(*opened, call); });
+        const auto held = gitops::MergeGate::held(config);
+        outcome = gitops::Rebuild(promotion, held, forge, [&] {
+                      return base.mirror();
+                  }).look(std::move(outcome), call);
+        return gitops::MergeGate(config, forge, forge, base).look(std::move(outcome), call);
     }
 
     std::string lane(const Promotion& promotion) const override {

@@ -86,6 +86,7 @@ Result<PullRequest> to_pull_request(const Object& object, const Site& site) {
     request.auto_merge = !object.isNull("auto_merge");
     request.node_id = text(object, "node_id");
     request.merge_commit_sha = text(object, "merge_commit_sha");
+    request.conflicts = text(object, "mergeable_state") == "dirty";
     request.labels = each(object.getArray("labels"), "name");
     request.reviewers = each(object.getArray("requested_reviewers"), "login");
     request.team_reviewers = each(object.getArray("requested_teams"), "slug");

@@ -14,6 +14,8 @@ target_sources(promotiond_gitops PRIVATE
     ${CMAKE_CURRENT_LIST_DIR}/promotion_rules.cpp
     ${CMAKE_CURRENT_LIST_DIR}/promotion_state.cpp
     ${CMAKE_CURRENT_LIST_DIR}/pull_request.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/pull_request_answer.cpp
     ${CMAKE_CURRENT_LIST_DIR}/pull_request_change.cpp
-    ${CMAKE_CURRENT_LIST_DIR}/pull_request_text.cpp)
+    ${CMAKE_CURRENT_LIST_DIR}/pull_request_text.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/rebuild.cpp)
 target_link_libraries(promotiond_gitops PRIVATE PkgConfig::libyaml Poco::JSON)

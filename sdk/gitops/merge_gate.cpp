@@ -136,7 +136,10 @@ Outcome MergeGate::look(Outcome answer, Call& call) {
         if (!told) call.log(Level::Warn, told.error().message);
         if (!told && passes(told.error())) return answer;  // all of it again, at the next look
     }
-    if (waits) answer.summary = "pull request #" + std::to_string(number) + ": " + said;
+    // A conflict holds it back whatever Flux says.
+    if (waits && !details->has("conflicts")) {
+        answer.summary = "pull request #" + std::to_string(number) + ": " + said;
+    }
     if (seen.verdict == Verdict::Success) {
         const auto done = waits ? let_go(number, call) : Result<void>();
         if (done) now = kOpen;

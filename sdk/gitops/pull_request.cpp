@@ -1,28 +1,18 @@
 #include "promotiond/gitops/pull_request.hpp"
 
-#include <Poco/Exception.h>
-#include <Poco/JSON/Parser.h>
+#include <Poco/JSON/Array.h>
 
 #include <charconv>
-#include <sstream>
 #include <utility>
 
 #include "manifest_scalar.hpp"
+#include "pull_request_answer.hpp"
 #include "pull_request_change.hpp"
 
 namespace promotiond::sdk::inline v1::gitops {
 namespace {
 
-// So often a promotion is repeated for labels and people that a passing fault kept from being set.
-constexpr std::uint32_t kTriesForOptions = 3;
-constexpr int kRebuilds = 3;                     // when the base or the branch moves under us
-constexpr std::size_t kLargestDiff = 32u << 10;  // bytes kept in the details
-
-std::string text_of(const Poco::JSON::Object& object) {
-    std::ostringstream out;
-    object.stringify(out);
-    return out.str();
-}
+constexpr int kRebuilds = 3;  // when the base or the branch moves under us
 
 enum class Owner { ThisPipeline, AnotherPipeline, Nobody };
 
@@ -66,66 +56,6 @@ Result<PullRequest> find_or_create(const Promotion& promotion, const PullRequest
     }
     if (found->title == text.title && found->body == text.body) return *std::move(found);
     return forge.update(*found, text);
-}
-
-Poco::JSON::Object details_of(const PullRequest& request) {
-    Poco::JSON::Object details;
-    details.set("number", static_cast<Poco::UInt64>(request.number));
-    details.set("url", request.url);
-    details.set("branch", request.head_branch);
-    details.set("base", request.base_branch);
-    details.set("commit", request.head_sha);
-    details.set("title", request.title);
-    details.set("body", request.body);
-    details.set("etag", request.etag);
-    return details;
-}
-
-void add_diff(Poco::JSON::Object& details, Mirror& mirror, const ObjectId& commit) {
-    auto diff = mirror.diff(commit);
-    if (diff && diff->size() <= kLargestDiff && is_utf8(*diff)) details.set("diff", *diff);
-}
-
-Outcome settled(const PullRequest& request) {
-    const std::string name = "pull request #" + std::to_string(request.number);
-    if (request.state == PullRequestState::Merged) {
-        return Outcome::done(request.url).with_summary(name + " was merged");
-    }
-    const std::string why = request.obstacle.empty() ? "" : " (" + request.obstacle + ")";
-    return Outcome::rejected(name + " was closed without a merge" + why + ": " + request.url);
-}
-
-bool passes(const Error& error) {
-    return error.kind == ErrorKind::Transient || error.kind == ErrorKind::Throttled;
-}
-
-enum class Opened { Created, Updated };
-
-Outcome complete(const Promotion& promotion, Call& call, const PullRequestConfig& config,
-                 Mirror& mirror, Forge& forge, const PullRequest& request, Opened opened,
-                 const ObjectId& base_head) {
-    if (request.state != PullRequestState::Open) return settled(request);
-    auto warnings = forge.apply(request, config.options);
-    if (!warnings && passes(warnings.error()) && promotion.attempt < kTriesForOptions) {
-        return Outcome::from(warnings.error());
-    }
-    // Labels and the like are no reason to undo what is open already.
-    const std::vector<std::string> warned =
-        warnings ? *warnings : std::vector<std::string>{warnings.error().message};
-    Poco::JSON::Array list;
-    for (const auto& warning : warned) {
-        call.log(Level::Warn, warning);
-        list.add(warning);
-    }
-    auto details = details_of(request);
-    details.set("repository", config.url);
-    details.set("baseCommit", base_head);
-    details.set("warnings", list);
-    add_diff(details, mirror, request.head_sha);
-    return Outcome::pending(request.url, std::to_string(request.number))
-        .with_summary("pull request #" + std::to_string(request.number) +
-                      (opened == Opened::Updated ? " updated: " : " opened: ") + request.title)
-        .with_details(text_of(details));
 }
 
 // What an earlier config let merge by itself must not do so with a revision that waits for people.
@@ -257,14 +187,12 @@ Outcome observe(const Promotion& promotion, std::string_view external_id, std::s
         return Outcome::rejected("\"" + std::string(external_id) +
                                  "\" is no pull request's number");
     }
-    Poco::JSON::Object::Ptr last = new Poco::JSON::Object;  // Poco's own shared pointer
-    try {
-        Poco::JSON::Parser parser;
+    auto last = read_details(details);
+    if (last.isNull()) {
         if (!details.empty()) {
-            last = parser.parse(std::string(details)).extract<Poco::JSON::Object::Ptr>();
+            call.log(Level::Warn, "the details of the last answer cannot be read; looking afresh");
         }
-    } catch (const Poco::Exception&) {
-        call.log(Level::Warn, "the details of the last answer cannot be read; looking afresh");
+        last = new Poco::JSON::Object;  // Poco's own shared pointer
     }
     // Another spelling of the same repository's address shows the same request.
     const auto url = last->optValue<std::string>("url", {});
@@ -289,6 +217,12 @@ Outcome observe(const Promotion& promotion, std::string_view external_id, std::s
     last->set("etag", request.etag);
     last->set("url", request.url);
     last->set("repository", config.url);
+    if (request.conflicts) {
+        last->set("conflicts", true);
+    } else {
+        last->remove("conflicts");
+        last->remove("left");
+    }
     auto pending = Outcome::pending(request.url, std::string(external_id));
     // Said when it comes and when it goes; in between the daemon keeps the last word.
     if (request.obstacle != last->optValue<std::string>("obstacle", {})) {

@@ -100,12 +100,34 @@ Result<ObjectId> Change::commit(const Prepared& prepared) {
     return mirror_.commit(prepared.base_head, prepared.changes, text);
 }
 
-Result<ObjectId> Change::push(const Prepared& prepared, MovedBase moved_base) {
+Result<std::optional<Prepared>> Change::made_as(const ObjectId& head) {
+    const auto parent = mirror_.parent(head);
+    if (!parent) return Error(parent.error());
+    if (!*parent) return std::optional<Prepared>();
+    Prepared then;
+    then.base_head = **parent;
+    if (const auto edited = edit(then); !edited) {
+        // Nothing that this promotion would be made on.
+        if (edited.error().kind == ErrorKind::Invalid) return std::optional<Prepared>();
+        return Error(edited.error());
+    }
+    const auto made = commit(then);
+    if (!made) return Error(made.error());
+    const auto same = mirror_.same_tree(*made, head);
+    if (!same) return Error(same.error());
+    return *same ? std::optional(std::move(then)) : std::nullopt;
+}
+
+Result<ObjectId> Change::push(const Prepared& prepared, MovedBase moved_base,
+                              const std::optional<ObjectId>& from) {
     const std::string branch = head_branch(promotion_);
     auto made = commit(prepared);
     if (!made) return made;
     auto remote = mirror_.remote_head(branch);
     if (!remote) return std::move(remote).error();
+    if (from && *remote != *from) {
+        return Error{ErrorKind::Conflict, "branch " + branch + " moved meanwhile"};
+    }
     auto same = holds_already(*remote, *made, prepared, branch);
     if (!same) return std::move(same).error();
     if (*same) return **remote;

@@ -37,10 +37,14 @@ public:
     [[nodiscard]] std::optional<Prepared> prepare_secondhand();
 
     [[nodiscard]] Result<ObjectId> commit(const Prepared& prepared);
+    // What a commit of the remote branch holds, if it is this promotion's change of its parent and
+    // nothing else.
+    [[nodiscard]] Result<std::optional<Prepared>> made_as(const ObjectId& head);
     // Makes the remote branch hold the change, and returns its head; pushes only if it does not
-    // yet. Conflict: somebody moved the branch, or the base where that is refused; then nothing was
-    // sent.
-    [[nodiscard]] Result<ObjectId> push(const Prepared& prepared, MovedBase moved_base);
+    // yet. Conflict: somebody moved the branch, or the base where that is refused, or the branch is
+    // not at `from`, if given; then nothing was sent.
+    [[nodiscard]] Result<ObjectId> push(const Prepared& prepared, MovedBase moved_base,
+                                        const std::optional<ObjectId>& from = {});
 
 private:
     [[nodiscard]] Result<void> edit(Prepared& prepared);

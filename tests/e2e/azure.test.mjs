@@ -96,16 +96,6 @@ test('azure: labels, reviewers and work items are set as the Pipeline asks, and 
   await world.invariants();
 });
 
-test('azure: a conflict is named while the promotion waits', async () => {
-  const id = await world.deliver('1.0.1');
-  await world.daemon.inPhase(id, 'Pending');
-  const text = (await world.fileOn('main', 'qa')).replace('1.0.0', '9.9.9');
-  await world.forge.do('commit', {repository: kRepository, files: {[manifestOf('qa')]: text}});
-  await until('the conflict', async () => /mergeStatus conflicts/.test((await world.daemon.promotion(id)).summary));
-  assert.equal((await world.daemon.promotion(id)).phase, 'Pending');
-  await world.invariants();
-});
-
 test('azure: a pull request abandoned by hand fails its promotion, and the next revision gets one of its own', async () => {
   const abandoned = await world.deliver('1.0.1');
   await world.forge.do('close', {repository: kRepository, number: numberOf(await world.daemon.inPhase(abandoned, 'Pending'))});

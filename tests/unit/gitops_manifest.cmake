@@ -7,10 +7,10 @@ promotiond_test(gitops_manifest
     LINKS promotiond::sdk PkgConfig::libyaml
     LABELS unit)
 promotiond_test(gitops_pull_request
-    SOURCES gitops_pull_request_test.cpp gitops_pull_request_text_test.cpp gitops_pull_request_fake.cpp
+    SOURCES gitops_pull_request_test.cpp gitops_pull_request_text_test.cpp gitops_rebuild_test.cpp gitops_pull_request_fake.cpp
             gitops_memory_forge.cpp
-            ${kit}/pull_request.cpp ${kit}/pull_request_change.cpp ${kit}/pull_request_text.cpp ${manifest_sources}
-            ${kit}/manifest_image.cpp
+            ${kit}/pull_request.cpp ${kit}/pull_request_answer.cpp ${kit}/pull_request_change.cpp ${kit}/pull_request_text.cpp
+            ${kit}/rebuild.cpp ${manifest_sources} ${kit}/manifest_image.cpp
     LINKS promotiond::sdk PkgConfig::libyaml Poco::JSON
     LABELS unit)
 promotiond_test(gitops_merge_gate

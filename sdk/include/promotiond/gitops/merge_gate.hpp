@@ -51,10 +51,10 @@ public:
 
     [[nodiscard]] Result<std::optional<ObjectId>> head(const std::string& branch) override;
     [[nodiscard]] Result<bool> carries(const std::string& branch, const ObjectId& commit) override;
-
-private:
+    // Opened if it is not yet; lives as long as this object.
     [[nodiscard]] Result<Mirror*> mirror();
 
+private:
     const Promotion& promotion_;
     const PullRequestConfig& config_;
     Open open_;

@@ -45,6 +45,7 @@ struct PullRequest {
     std::string node_id;           // the forge's own handle, if it has one
     std::string merge_commit_sha;  // when merged
     std::string obstacle;          // what the forge says keeps it from being merged, for people
+    bool conflicts = false;        // the obstacle, or one of them: its branches conflict
     std::string etag;              // for the next look, which may come to "unchanged"
 };
 
@@ -141,7 +142,8 @@ public:
                               const PullRequestConfig& config, Mirror& mirror, Forge& forge);
 [[nodiscard]] Outcome plan(const Promotion& promotion, Call& call, const PullRequestConfig& config,
                            Mirror& mirror);
-// external_id and details are those of the last answer. Rejected as well when the request is of
+// external_id and details are those of the last answer; what comes of branches that conflict is for
+// rebuild.hpp. Rejected as well when the request is of
 // another repository than config names now: numbers say nothing there.
 [[nodiscard]] Outcome observe(const Promotion& promotion, std::string_view external_id,
                               std::string_view details, Call& call, const PullRequestConfig& config,
