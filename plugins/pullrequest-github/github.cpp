@@ -158,6 +158,23 @@ Result<HttpResponse> GitHub::send(const std::string& method, const std::string& 
     return exchange(call_, access_, std::move(request), doing);
 }
 
+Result<HttpResponse> GitHub::look_again(const std::string& path, Keep keep,
+                                        const std::string& doing) {
+    sdk::HttpRequest request;
+    request.url = site_.api + path;
+    const std::string url = request.url;
+    const auto known = access_.remembered != nullptr ? access_.remembered->find(url) : std::nullopt;
+    if (known) request.headers.emplace_back("If-None-Match", known->etag);
+    auto response = exchange(call_, access_, std::move(request), doing);
+    if (!response || access_.remembered == nullptr) return response;
+    if (response->code == 304 && known) {
+        response->body = known->body;
+    } else if (const std::string etag(response->header("etag")); !etag.empty()) {
+        access_.remembered->keep(url, {etag, keep == Keep::Answer ? response->body : ""});
+    }
+    return response;
+}
+
 Result<PullRequest> GitHub::read(const HttpResponse& response, const std::string& doing) {
     auto request = read_pull_request(response.body, site_);
     if (!request) return context(std::move(request).error(), doing);

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "forge/budget.hpp"
+#include "remembered.hpp"
 #include "standing.hpp"
 
 namespace promotiond::github {
@@ -44,6 +45,7 @@ struct Access {
     std::string ca_pem;  // trusted instead of the system's
     std::string proxy;
     forge::Urgency urgency = forge::Urgency::Open;  // of what is done, unless it is a merge
+    Remembered* remembered = nullptr;               // null: every answer is read anew
 };
 
 // One exchange with GitHub's headers; 2xx and 304 are values, anything else an error by kind.
@@ -88,6 +90,11 @@ private:
                                                       const std::string& path,
                                                       const std::string& body,
                                                       const std::string& doing);
+    // Of what is read with each look: 304 with the body that is remembered, if it has not changed.
+    // Without its body only the code is to be looked at.
+    enum class Keep { Answer, News };
+    [[nodiscard]] sdk::Result<sdk::HttpResponse> look_again(const std::string& path, Keep keep,
+                                                            const std::string& doing);
     [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> read(const sdk::HttpResponse& response,
                                                              const std::string& doing);
     void ask_for_reviews(const sdk::gitops::PullRequest& existing,
@@ -105,6 +112,8 @@ private:
     [[nodiscard]] sdk::Result<Standing> standing_of(const std::string& node_id,
                                                     const std::string& doing);
     void add_rules(const std::string& base, Standing& standing);
+    [[nodiscard]] std::vector<std::string> reports_on(const std::string& commit) const;
+    [[nodiscard]] bool nothing_reported(const std::string& commit);
     [[nodiscard]] sdk::Result<std::string> obstacle(const std::string& node_id,
                                                     const std::string& base);
     // The answer's data, as JSON text.

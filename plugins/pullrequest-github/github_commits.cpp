@@ -54,11 +54,10 @@ Result<std::vector<CommitStatus>> GitHub::statuses(const std::string& commit) {
     const std::string doing = "cannot list the statuses of " + commit;
     std::vector<CommitStatus> out;
     for (int page = 1; page <= kMostPages; ++page) {
-        const auto response = send("GET",
-                                   "/repos/" + site_.owner + "/" + site_.repo + "/commits/" +
-                                       commit + "/statuses?per_page=" + std::to_string(kPage) +
-                                       "&page=" + std::to_string(page),
-                                   "", doing);
+        const auto response = look_again(repository() + "/commits/" + commit +
+                                             "/statuses?per_page=" + std::to_string(kPage) +
+                                             "&page=" + std::to_string(page),
+                                         Keep::Answer, doing);
         if (!response) return Error(response.error());
         const auto size = each_of(response->body, [&](const Poco::JSON::Object& status) {
             out.push_back({forge::text(status, "context"), std::nullopt,

@@ -32,6 +32,7 @@ struct Glance {
     std::string node_id;
     std::string base;
     std::string obstacle;
+    std::string head_sha;
 };
 
 Glance glance_of(std::string_view text) {
@@ -41,13 +42,14 @@ Glance glance_of(std::string_view text) {
         return out;
     };
     Glance last;
-    for (auto* part : {&last.etag, &last.node_id, &last.base, &last.obstacle}) *part = line();
+    for (auto* part : {&last.etag, &last.node_id, &last.base, &last.obstacle, &last.head_sha})
+        *part = line();
     return last;
 }
 
 std::string text_of_glance(const PullRequest& request) {
     return request.etag + "\n" + request.node_id + "\n" + request.base_branch + "\n" +
-           request.obstacle;
+           request.obstacle + "\n" + request.head_sha;
 }
 
 bool says(const Error& error, std::string_view words) {
@@ -135,8 +137,8 @@ Result<Standing> GitHub::standing_of(const std::string& node_id, const std::stri
 // Rulesets name their required checks by REST only (a classic rule's come with GraphQL).
 void GitHub::add_rules(const std::string& base, Standing& standing) {
     const auto response =
-        send("GET", repository() + "/rules/branches/" + encoded(base) + "?per_page=100", "",
-             "cannot see the rules of " + base);
+        look_again(repository() + "/rules/branches/" + encoded(base) + "?per_page=100",
+                   Keep::Answer, "cannot see the rules of " + base);
     const auto rules = response ? read_rules(response->body) : Result<Rules>(response.error());
     if (!rules) return;  // GitHub's "blocked" is told all the same
     for (const auto& check : forge::missing(rules->checks, standing.checks)) {
@@ -159,8 +161,25 @@ Result<std::string> GitHub::obstacle(const std::string& node_id, const std::stri
     return obstacle_of(*standing);
 }
 
+std::vector<std::string> GitHub::reports_on(const std::string& commit) const {
+    const std::string path = repository() + "/commits/" + commit;
+    return {path + "/status?per_page=100", path + "/check-runs?per_page=100"};
+}
+
+// True if neither a status nor a check run of the commit has changed since this was asked last.
+bool GitHub::nothing_reported(const std::string& commit) {
+    if (access_.remembered == nullptr || commit.empty()) return false;
+    bool news = false;
+    for (const auto& path : reports_on(commit)) {
+        const auto seen = look_again(path, Keep::News, "cannot see what was reported");
+        news = news || !seen || seen->code != 304;
+    }
+    return !news;
+}
+
 // Checks that report change nothing of the pull request itself: while something is in the way it is
-// asked for besides, and only if that has changed is the whole read again.
+// asked for besides, and only if that has changed is the whole read again. What reports say GitHub
+// tells at no cost as long as it is the same; only of its merge queue it says nothing there.
 Result<std::optional<PullRequest>> GitHub::by_number(std::uint64_t number,
                                                      const std::string& etag) {
     const Glance last = glance_of(etag);
@@ -174,7 +193,15 @@ Result<std::optional<PullRequest>> GitHub::by_number(std::uint64_t number,
     std::optional<std::string> obstacle_now;
     if (response->code == 304) {
         if (last.obstacle.empty()) return std::optional<PullRequest>();
+        if (!is_of_queue(last.obstacle) && nothing_reported(last.head_sha)) {
+            return std::optional<PullRequest>();
+        }
         auto now = obstacle(last.node_id, last.base);
+        if (!now && access_.remembered != nullptr) {
+            for (const auto& path : reports_on(last.head_sha)) {
+                access_.remembered->forget(site_.api + path);
+            }
+        }
         if (!now || *now == last.obstacle) return std::optional<PullRequest>();
         obstacle_now = *std::move(now);
         response = send("GET", url.substr(site_.api.size()), "", doing);

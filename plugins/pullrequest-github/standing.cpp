@@ -200,6 +200,10 @@ Result<Rules> read_rules(std::string_view json) {
     }
 }
 
+bool is_of_queue(std::string_view obstacle) {
+    return obstacle.find("the merge queue") != std::string_view::npos;
+}
+
 std::string obstacle_of(const Standing& standing) {
     std::string out = standing.in_queue || standing.auto_merge ? std::string() : standing.put_aside;
     const auto add = [&out](const std::string& clause) {

@@ -46,5 +46,7 @@ struct Rules {
 // What keeps it from being merged, as a clause: "it waits for check ci/build and a review"; empty:
 // nothing that is known.
 [[nodiscard]] std::string obstacle_of(const Standing& standing);
+// Of such a clause: it is about the merge queue.
+[[nodiscard]] bool is_of_queue(std::string_view obstacle);
 
 }  // namespace promotiond::github

@@ -97,6 +97,7 @@ private:
             if (!token) return std::move(token).error();
             keys->access.token = *std::move(token);
         }
+        keys->access.remembered = &remembered_;
         // GitHub takes a token as git's password, with this user.
         if (!is_ssh(request.url) && keys->git.password.empty()) {
             keys->git.username = "x-access-token";
@@ -112,6 +113,7 @@ private:
 
     std::string settings_;
     AppTokens apps_;
+    Remembered remembered_;
 };
 
 }  // namespace

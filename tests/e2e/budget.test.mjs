@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import {afterEach, test} from 'node:test';
 import {ask, until} from './daemon.mjs';
-import {World, byPullRequest, pipeline} from './world.mjs';
+import {World, byPullRequest, kRepository, pipeline} from './world.mjs';
 
 let world;
 afterEach(() => world?.end());
@@ -24,4 +24,26 @@ test('budget: what is left for more urgent things is not spent on a new request,
   assert.match(text, /^promotiond_forge_budget_limit\{[^}]*resource="core"[^}]*\} 5000$/m);
   assert.deepEqual(await world.pulls(), []);
   assert.notEqual((await world.daemon.promotion(id)).phase, 'Failed');
+});
+
+test('budget: an open request to which nothing happens is watched at no cost', async () => {
+  world = await World.make();
+  await world.forge.do('rules', {repository: kRepository, rules: [{type: 'required_status_checks', pattern: 'refs/heads/main', contexts: ['ci/build']}]});
+  await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge, '    mergeAfter: podinfo-dev\n')));
+  await world.start();
+  const id = await world.deliver('1.0.1');
+  const {details: {commit}} = await world.daemon.inPhase(id, 'Pending');
+  await world.forge.do('status', {repository: kRepository, sha: commit, context: 'ci/build', state: 'pending'});
+  const looks = async () => (await world.forge.see('requests')).filter(({kind}) => kind === 'api');
+  // The first looks learn what there is to know; statuses are read, what is in the way is asked for.
+  const isNothingNew = ({status}) => status === 304;
+  await until('looks that cost nothing', async () => {
+    const last = (await looks()).slice(-20);
+    return last.length === 20 && last.every(isNothingNew);
+  });
+  const seen = new Set((await looks()).filter(isNothingNew).map(({path}) => path.replace(/^.*\/(pulls|statuses|status|check-runs)\b.*$/, '$1')));
+  assert.deepEqual([...seen].sort(), ['check-runs', 'pulls', 'status', 'statuses']);
+  // What does happen is seen all the same.
+  await world.forge.do('status', {repository: kRepository, sha: commit, context: 'ci/build', state: 'failure'});
+  await until('the failed check', async () => /ci\/build \(failed\)/.test((await world.daemon.promotion(id)).details.obstacle));
 });

@@ -52,10 +52,13 @@ public:
     std::string token = kToken;
 
     template <class T>
-    Result<T> ask(const std::function<Result<T>(github::GitHub&)>& what) {
+    Result<T> ask(const std::function<Result<T>(github::GitHub&)>& what,
+                  github::Remembered* remembered = nullptr) {
         return call<T>([&](const Call& call) {
             auto site = github::site_of(url, api_url);
-            github::GitHub forge(call, *site, {Secret(token), "ca", "http://proxy.test:3128"});
+            github::Access access{Secret(token), "ca", "http://proxy.test:3128"};
+            access.remembered = remembered;
+            github::GitHub forge(call, *site, std::move(access));
             return what(forge);
         });
     }
@@ -79,8 +82,9 @@ public:
             return forge.create(kHead, "main", {"Title", "Body \"quoted\""}, draft);
         });
     }
-    Result<Found> look(std::uint64_t number, const std::string& etag = {}) {
-        return ask<Found>([&](auto& forge) { return forge.by_number(number, etag); });
+    Result<Found> look(std::uint64_t number, const std::string& etag = {},
+                       github::Remembered* remembered = nullptr) {
+        return ask<Found>([&](auto& forge) { return forge.by_number(number, etag); }, remembered);
     }
     Result<std::vector<std::string>> apply(const PullRequest& to,
                                            const PullRequestOptions& options) {

@@ -177,6 +177,52 @@ TEST_CASE("github: what is in the way is lost to no fault, and looked at no more
     CHECK(asked_for_checks == before);
 }
 
+TEST_CASE("github: what is in the way is asked for only if something was reported") {
+    Desk desk;
+    github::Remembered remembered;
+    HttpScripted graphql = Told{}.answer();
+    std::string reports = "\"r1\"";
+    std::size_t asked_for_standing = 0;
+    desk.host.on_http([&](const HttpAsked& asked) {
+        if (asked.url.ends_with("/graphql")) {
+            ++asked_for_standing;
+            return graphql;
+        }
+        const bool report = asked.url.find("/commits/0a1b/") != std::string::npos;
+        const std::string etag = report ? reports : "\"1\"";
+        if (asked.header("If-None-Match") == etag) return HttpScripted{.code = 304};
+        return HttpScripted{.headers = {{"ETag", etag}},
+                            .body = report ? std::string("{}") : blocked().json()};
+    });
+    auto held = desk.look(7, {}, &remembered);
+    const auto again = [&] { return desk.look(7, (*held)->etag, &remembered); };
+    CHECK_FALSE(*again());  // the first to ask for reports
+    const std::size_t before = asked_for_standing;
+    CHECK_FALSE(*again());
+    CHECK(asked_for_standing == before);
+    reports = "\"r2\"";
+    graphql = {.code = 502, .body = "<html>"};
+    CHECK_FALSE(*again());
+    // What GraphQL could not say is asked again.
+    graphql = Told{.more = R"(,"isInMergeQueue":true)"}.answer();
+    held = again();
+    CHECK((*held)->obstacle == "it is in the merge queue");
+    // That it leaves the queue nobody reports on the commit.
+    graphql = Told{.state = "CLEAN"}.answer();
+    CHECK((*again())->obstacle.empty());
+}
+
+TEST_CASE("github: a pull request whose branches conflict is known as such") {
+    Desk desk;
+    desk.host.answer_http({.body = blocked("dirty").json()});
+    desk.host.answer_http(Told{.state = "DIRTY"}.answer());
+    const auto dirty = desk.look(7);
+    CHECK((*dirty)->conflicts);
+    desk.host.answer_http({.body = blocked("clean").json()});
+    desk.host.answer_http(Told{.state = "CLEAN"}.answer());
+    CHECK_FALSE((*desk.look(7))->conflicts);
+}
+
 TEST_CASE("github: an older server is asked for what it knows") {
     Automatic merge;
     merge.desk.host.answer_http(

@@ -66,3 +66,48 @@ TEST_CASE("github: the statuses of a commit are read newest first, page by page"
     CHECK(desk.host.requests().at(1).url ==
           kUrl + "commits/" + kCommit + "/statuses?per_page=100&page=2");
 }
+
+TEST_CASE("github: statuses that are as they were cost nothing, and are known all the same") {
+    Desk desk;
+    github::Remembered remembered;
+    std::string etag = "W/\"1\"";
+    desk.host.on_http([&](const HttpAsked& asked) {
+        if (asked.header("If-None-Match") == etag) return HttpScripted{.code = 304};
+        return HttpScripted{.headers = {{"ETag", etag}},
+                            .body = R"([{"context":"kustomization/shop-dev","state":")" +
+                                    std::string(etag == "W/\"1\"" ? "pending" : "success") +
+                                    "\"}]"};
+    });
+    const auto look = [&] {
+        const auto seen = desk.ask<std::vector<CommitStatus>>(
+            [](auto& forge) { return forge.statuses(kCommit); }, &remembered);
+        REQUIRE(seen);
+        return verdict_on("shop-dev", *seen);
+    };
+    CHECK(look() == Verdict::Pending);
+    CHECK(look() == Verdict::Pending);
+    CHECK(desk.host.requests().at(1).header("If-None-Match") == etag);
+    etag = "W/\"2\"";
+    CHECK(look() == Verdict::Success);
+    CHECK(look() == Verdict::Success);
+    CHECK(desk.host.requests().size() == 4);
+}
+
+TEST_CASE("github: no more is remembered than has its place, and what was asked for last stays") {
+    github::Remembered remembered;
+    const auto url = [](std::size_t i) { return "https://x/" + std::to_string(i); };
+    for (std::size_t i = 0; i <= github::Remembered::kMost; ++i) {
+        remembered.keep(url(i), {"\"e\"", ""});
+        CHECK(remembered.find(url(0)));
+    }
+    CHECK_FALSE(remembered.find(url(1)));
+    CHECK(remembered.find(url(2)));
+    const std::string half(github::Remembered::kMostBytes / 2, 'b');
+    for (const std::string name : {"a", "b", "c"}) remembered.keep(name, {"\"e\"", half});
+    CHECK_FALSE(remembered.find("a"));
+    CHECK(remembered.find("c")->body == half);
+    remembered.keep("c", {"\"f\"", std::string(github::Remembered::kMostBytes + 1, 'b')});
+    CHECK_FALSE(remembered.find("c"));
+    remembered.forget("b");
+    CHECK_FALSE(remembered.find("b"));
+}
