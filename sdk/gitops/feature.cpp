@@ -210,8 +210,9 @@ Result<std::vector<FileChange>> copy_feature(const FeatureWish& wish, const Read
     const std::string directory = feature_directory(wish);
     std::vector<FileChange> changes;
     std::vector<std::string> files;
-    for (auto& resource : *resources) {
+    for (auto& [resource, sole] : *resources) {
         if (!is_the_applications(resource, wish.labels)) continue;
+        if (!sole.empty()) return invalid(sole);
         if (auto fits = check_name(resource, wish.feature); !fits) return std::move(fits).error();
         if (!marked) set_tag(resource, wish.release);
         if (auto* spec = resource.find("spec")) {

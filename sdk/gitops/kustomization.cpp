@@ -5,14 +5,22 @@
 #include <map>
 #include <utility>
 
+#include "kustomization_patch.hpp"
+
 namespace promotiond::sdk::inline v1::gitops {
 namespace {
 
 constexpr std::size_t kDeepest = 20;  // kustomizations within kustomizations
 constexpr std::size_t kMostResources = 5'000;
-constexpr std::array<std::string_view, 11> kBuilt{
-    "apiVersion", "kind",   "metadata",   "resources", "bases",       "namespace",
-    "namePrefix", "images", "nameSuffix", "labels",    "commonLabels"};
+constexpr std::array<std::string_view, 17> kBuilt{"apiVersion",      "kind",
+                                                  "metadata",        "resources",
+                                                  "bases",           "namespace",
+                                                  "namePrefix",      "nameSuffix",
+                                                  "images",          "labels",
+                                                  "commonLabels",    "commonAnnotations",
+                                                  "patches",         "patchesStrategicMerge",
+                                                  "patchesJson6902", "replicas",
+                                                  "generatorOptions"};
 constexpr std::array<std::string_view, 12> kOfTheCluster{"Namespace",
                                                          "ClusterRole",
                                                          "ClusterRoleBinding",
@@ -54,6 +62,23 @@ YamlTree* at(YamlTree* tree, std::initializer_list<std::string_view> keys) {
     return tree;
 }
 
+// A generated object whose name is the one that is written: a copy may refer to it as it is. With
+// a digest behind its name nothing here could tell what it is called.
+bool keeps_its_names(const YamlTree& root, const YamlTree& generators) {
+    const auto keeps = [](const YamlTree* options) {
+        return options != nullptr && options->text("disableNameSuffixHash") == "true";
+    };
+    return keeps(root.find("generatorOptions")) ||
+           std::all_of(generators.items.begin(), generators.items.end(),
+                       [&](const YamlTree& each) { return keeps(each.find("options")); });
+}
+
+bool is_built(const YamlTree& root, const YamlTree::Member& field) {
+    if (holds(kBuilt, field.key) || is_empty(field.tree)) return true;
+    const bool generates = field.key == "configMapGenerator" || field.key == "secretGenerator";
+    return generates && keeps_its_names(root, field.tree);
+}
+
 enum class Selectors { Left, Changed };
 
 void add_labels(YamlTree& resource, const YamlTree& labels, Selectors selectors) {
@@ -93,7 +118,7 @@ class Builder {
 public:
     explicit Builder(const ReadText& read) : read_(read) {}
 
-    Result<std::vector<YamlTree>> build(const std::string& directory, std::size_t depth) {
+    Result<std::vector<BuiltResource>> build(const std::string& directory, std::size_t depth) {
         if (depth > kDeepest)
             return Error{ErrorKind::Invalid, directory + ": kustomizations nest too deep"};
         auto found = kustomization_of(directory);
@@ -102,7 +127,7 @@ public:
             return Error{ErrorKind::Invalid, "there is no kustomization.yaml in " + directory +
                                                  ", which says what the environment consists of"};
         const YamlTree& root = **found;
-        std::vector<YamlTree> resources;
+        std::vector<BuiltResource> resources;
         const auto* labels = root.find("commonLabels");
         if (labels != nullptr && labels->find(kFeatureLabel) != nullptr) return resources;
         if (auto known = check(root, directory); !known) return std::move(known).error();
@@ -116,7 +141,11 @@ public:
                     return Error{ErrorKind::Invalid, directory + " has more than 5000 resources"};
             }
         }
-        for (auto& resource : resources) transform(resource, root);
+        const auto beside = depth == 0 ? Beside::Copies : Beside::Nothing;
+        if (auto done = apply_patches(root, directory, read_, resources, beside); !done)
+            return std::move(done).error();
+        set_replicas(root, resources);
+        for (auto& resource : resources) transform(resource.tree, root);
         return resources;
     }
 
@@ -138,21 +167,20 @@ private:
 
     static Result<void> check(const YamlTree& root, const std::string& directory) {
         for (const auto& field : root.members) {
-            if (holds(kBuilt, field.key) || field.key == "commonAnnotations" ||
-                is_empty(field.tree))
-                continue;
+            if (is_built(root, field)) continue;
             return Error{ErrorKind::Invalid,
                          directory + "/kustomization.yaml:" + std::to_string(field.line) + ": \"" +
                              field.key +
                              "\" cannot be built here; features can be copied of environments that "
-                             "list resources, namespace, labels, annotations, images and name "
-                             "prefix or suffix, or shown with featureOverwrite"};
+                             "list resources, patches, replicas, namespace, labels, annotations, "
+                             "images, name prefix or suffix, and generators with "
+                             "disableNameSuffixHash, or shown with featureOverwrite"};
         }
         return {};
     }
 
-    Result<std::vector<YamlTree>> entry_of(const std::string& directory, const std::string& entry,
-                                           std::size_t depth) {
+    Result<std::vector<BuiltResource>> entry_of(const std::string& directory,
+                                                const std::string& entry, std::size_t depth) {
         const auto path = path_in(directory, entry);
         if (!path) return context(Error(path.error()), directory + "/kustomization.yaml");
         const auto text = read_(*path);
@@ -160,13 +188,13 @@ private:
         if (!*text) return build(*path, depth + 1);
         auto documents = read_yaml(**text);
         if (!documents) return context(std::move(documents).error(), *path);
-        std::vector<YamlTree> resources;
+        std::vector<BuiltResource> resources;
         for (auto& document : *documents) {
             auto* items = document.find("items");
             if (document.text("kind") == "List" && items != nullptr)
-                std::move(items->items.begin(), items->items.end(), std::back_inserter(resources));
+                for (auto& item : items->items) resources.push_back({std::move(item)});
             else if (document.kind == YamlTree::Kind::Mapping)
-                resources.push_back(std::move(document));
+                resources.push_back({std::move(document)});
         }
         return resources;
     }
@@ -199,8 +227,8 @@ private:
 
 }  // namespace
 
-Result<std::vector<YamlTree>> build_kustomization(const std::string& directory,
-                                                  const ReadText& read) {
+Result<std::vector<BuiltResource>> build_kustomization(const std::string& directory,
+                                                       const ReadText& read) {
     return Builder(read).build(directory, 0);
 }
 

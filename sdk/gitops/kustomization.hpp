@@ -11,9 +11,15 @@
 
 namespace promotiond::sdk::inline v1::gitops {
 
+struct BuiltResource {
+    YamlTree tree;
+    // Why the directory could not be built any more with a copy of it; empty: it could.
+    std::string sole = {};
+};
+
 // Directories that are copies of features are left out. Errors as copy_feature's.
-[[nodiscard]] Result<std::vector<YamlTree>> build_kustomization(const std::string& directory,
-                                                                const ReadText& read);
+[[nodiscard]] Result<std::vector<BuiltResource>> build_kustomization(const std::string& directory,
+                                                                     const ReadText& read);
 
 // The lists of containers of a workload, of whatever kind; none for other resources.
 [[nodiscard]] std::vector<YamlTree*> container_lists(YamlTree& resource);

@@ -3,6 +3,8 @@ target_sources(promotiond_gitops PRIVATE
     ${CMAKE_CURRENT_LIST_DIR}/commit_lookup.cpp
     ${CMAKE_CURRENT_LIST_DIR}/feature.cpp
     ${CMAKE_CURRENT_LIST_DIR}/kustomization.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/kustomization_merge.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/kustomization_patch.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_image.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_marker.cpp

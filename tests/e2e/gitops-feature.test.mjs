@@ -60,7 +60,7 @@ resources:
 }
 
 test('a feature that cannot be shown is refused with the reason', async () => {
-  fleet = await Fleet.make('github', {extra: {'testgroup/dev/kustomization.yaml': 'resources: [testapp.yaml]\npatches: [{path: x.yaml}]\n'}});
+  fleet = await Fleet.make('github', {extra: {'testgroup/dev/kustomization.yaml': 'resources: [testapp.yaml]\nconfigMapGenerator: [{name: config, literals: [a=b]}]\n'}});
   const directory = await fleet.checkout();
   const fails = async (args, pattern) => {
     const {code, err} = await fleet.ctl(directory, 'feature', args);
@@ -71,7 +71,7 @@ test('a feature that cannot be shown is refused with the reason', async () => {
   await fails(flags('///'), /no letter or digit/);
   await fails(flags('foo', 'v1', 'other'), /configuration for group testgroup does not contain application other/);
   await fails(['--group', 'x', '--app', 'testapp', '--tag', 'v1', '--feature', 'foo'], /configuration does not contain group x/);
-  await fails(flags('foo'), /testgroup\/dev\/kustomization\.yaml:2: "patches" cannot be built here/);
+  await fails(flags('foo'), /testgroup\/dev\/kustomization\.yaml:2: "configMapGenerator" cannot be built here/);
   assert.deepEqual(await fleet.pulls(), []);
 });
 

@@ -3,8 +3,10 @@
 // environment's kustomization.yaml lists.
 //
 // Text -> text; nothing is run. Of kustomize, what plain environments use is built here: resources
-// (files and directories), namespace, commonLabels, labels, commonAnnotations, images, namePrefix,
-// nameSuffix. A kustomization with anything else is refused by name.
+// (files and directories), patches (strategic merge, and operations by RFC 6902), replicas,
+// namespace, commonLabels, labels, commonAnnotations, images, namePrefix, nameSuffix. What
+// generators make under a name without a digest is shared with the application. A kustomization
+// with anything else is refused by name.
 //
 // Pure apart from the reading function; one thread. Standard library only in this header.
 #ifndef PROMOTIOND_GITOPS_FEATURE_HPP
