@@ -115,14 +115,16 @@ private:
     }
 
     static bool take(Known& known, std::string text) {
-        const auto rules = sdk::gitops::read_promotion_rules(text, place_of(known.repository));
+        const std::string file(sdk::gitops::kPromotionRulesFile);
+        const auto rules = sdk::gitops::read_promotion_rules(text, file);
         if (!rules) {
             known.complaint = rules.error().message;
             return false;
         }
         known.pipelines = pipelines_of(known.repository, rules->rules);
         for (const auto& ignored : rules->ignored)
-            known.pipelines.problems.push_back({{place_of(known.repository), 0, 0}, ignored});
+            known.pipelines.problems.push_back(
+                {{place_of(known.repository), 0, 0}, known.repository.url + " " + ignored});
         known.text = std::move(text);
         known.complaint.clear();
         return true;
@@ -135,11 +137,10 @@ private:
             whole.problems.insert(whole.problems.end(), each.pipelines.problems.begin(),
                                   each.pipelines.problems.end());
             if (each.complaint.empty()) continue;
-            const auto place = place_of(each.repository);
             whole.problems.push_back(
-                {{place, 0, 0},
-                 "cannot take " + place + ": " + each.complaint +
-                     (each.text ? "; its last good version stays in force" : "")});
+                {{place_of(each.repository), 0, 0},
+                 "cannot take the rules of " + each.repository.url + ": " + each.complaint +
+                     (each.text ? "; the last good version stays in force" : "")});
         }
         return whole;
     }

@@ -59,7 +59,7 @@ Result<std::string> rules_in(Mirror& mirror, std::string branch) {
         return !blob;
     });
     if (!looked) return Error(looked.error());
-    if (!blob) return Error{ErrorKind::NotFound, "there is none on branch " + branch};
+    if (!blob) return Error{ErrorKind::NotFound, "there is no " + name + " on branch " + branch};
     return mirror.read(*blob, kLargestRules);
 }
 

@@ -9,6 +9,7 @@
 #include "http/json_object.hpp"
 #include "http/pushed_tags.hpp"
 #include "http/registry_payloads.hpp"
+#include "model/json_document.hpp"
 #include "model/repository_part.hpp"
 
 namespace promotiond::http {
@@ -55,6 +56,9 @@ engine::Engine::OnAccepted answer_to(const ExchangePtr& exchange) {
 }  // namespace
 
 Result<model::Release> release_from(const std::string& body) {
+    // Which of two tags would be meant nobody can say.
+    if (const auto read = model::json_document(body); !read)
+        return misshapen(read.error().message + "; ");
     const auto object = json_object(body);
     if (!object) return misshapen();
     if (const auto payload = object_in(*object, "client_payload"); !payload.isNull())

@@ -2,43 +2,23 @@
 import assert from 'node:assert/strict';
 import {afterEach, test} from 'node:test';
 import {createHmac} from 'node:crypto';
-import {mkdtemp, rm, writeFile} from 'node:fs/promises';
-import {tmpdir} from 'node:os';
-import path from 'node:path';
-import {Daemon, ask, until} from './daemon.mjs';
+import {ask, until} from './daemon.mjs';
 import {Fleet, kToken, rules} from './fleet.mjs';
-
-const kHookKey = 'hook-key-canary-0123456789';
+import {end, kHookKey, release as told, serve as served} from './served.mjs';
 
 let fleet;
 let daemon;
-let directory;
 afterEach(async () => {
-  await daemon?.stop();
+  if (daemon) await end(daemon);
   await fleet?.end();
-  if (directory) await rm(directory, {recursive: true, force: true});
-  daemon = fleet = directory = undefined;
+  daemon = fleet = undefined;
 });
 
-async function serve(provider, {repositories} = {}) {
-  directory = await mkdtemp(path.join(tmpdir(), 'promotiond-gitops-'));
-  const type = provider === 'github' ? 'github' : 'azure-devops';
-  daemon = new Daemon({directory, build: process.env.PROMOTIOND_BUILD, config: {
-    gitops: {
-      repositories: repositories ?? [{url: fleet.url, type, secretRef: 'forge'}], every: '1s',
-      images: [{image: 'hub.example.com/acme/testapp', tags: 'v*', group: 'testgroup', app: 'testapp'}],
-    },
-    promotions: {backoff: {first: '20ms', most: '200ms'}, observe: {every: '100ms', most: '300ms'}},
-    server: {rateLimit: {requests: 0}, hooks: {github: 'hook', registry: 'hook'}},
-  }});
-  await daemon.prepare();
-  await writeFile(path.join(directory, 'hook'), `${kHookKey}\n`, {mode: 0o600});
-  await daemon.writeSecret('gitops', 'forge', {token: kToken, caFile: fleet.forge.ca});
-  await daemon.start();  // which waits for the forge, and not for ever
-  await until('the rules read', async () => (await daemon.get('/pipelines')).pipelines.some((each) => each.name === 'testgroup.testapp'));
+async function serve(options) {
+  daemon = await served(fleet, options);
 }
 
-const release = (tag, more = {}) => daemon.api('POST', '/releases', {body: {group: 'testgroup', app: 'testapp', tag, ...more}});
+const release = (tag, more) => told(daemon, tag, more);
 const hook = (name, body, headers) => ask(daemon.address, 'POST', `/hooks/${name}`, {body, headers: {'content-type': 'application/json', ...headers}});
 const signed = (body, key = kHookKey) => `sha256=${createHmac('sha256', key).update(body).digest('hex')}`;
 const dispatch = (tag) => JSON.stringify({action: 'image-push', branch: 'main', client_payload: {group: 'testgroup', app: 'testapp', tag}, repository: {full_name: 'acme/fleet'}});
@@ -63,7 +43,7 @@ for (const provider of ['github', 'azdo']) {
   const succeeded = provider === 'github' ? 'success' : 'succeeded';
   test(`${provider}: a released tag goes through all environments, each after the one before fares well, and into the last one only by hand`, async () => {
     fleet = await Fleet.make(provider);
-    await serve(provider);
+    await serve();
     const answer = await release('v1');
     assert.equal(answer.status, 202, answer.text);
     const toDev = await opened('dev');
@@ -93,7 +73,7 @@ for (const provider of ['github', 'azdo']) {
 
   test(`${provider}: after a crash the way goes on from what has merged, and the same release again opens nothing`, async () => {
     fleet = await Fleet.make(provider);
-    await serve(provider);
+    await serve();
     assert.equal((await release('v1')).status, 202);
     const toDev = await opened('dev');
     await daemon.kill();
@@ -109,7 +89,7 @@ for (const provider of ['github', 'azdo']) {
   test(`${provider}: where the forge requires promotiond/gate of all requests, each merges when its gate is open`, async () => {
     fleet = await Fleet.make(provider, {config: rules({automatic: ['dev', 'qa']}), isProtected: false});
     await fleet.protect('promotiond/gate');
-    await serve(provider);
+    await serve();
     await release('v1');
     const toDev = await opened('dev');
     const dev = await until('#dev merged', async () => (await fleet.looked(toDev.number)).mergeCommitSha);
@@ -122,7 +102,7 @@ for (const provider of ['github', 'azdo']) {
 
   test(`${provider}: a tag that was taken back merges nowhere, though Flux is content with the one before it`, async () => {
     fleet = await Fleet.make(provider);
-    await serve(provider);
+    await serve();
     await release('v1');
     const first = await merged(await opened('dev'));
     await fleet.flux(first, 'dev');
@@ -148,7 +128,7 @@ for (const provider of ['github', 'azdo']) {
 
 test('a new tag takes over the open request; wrong releases say what is wrong', async () => {
   fleet = await Fleet.make('github', {config: rules({automatic: []})});
-  await serve('github');
+  await serve();
   await release('v1');
   const {number} = await opened('dev');
   await release('v2');
@@ -162,13 +142,16 @@ test('a new tag takes over the open request; wrong releases say what is wrong', 
   await refused({group: 'testgroup', app: 'other', tag: 'v1'}, 404, /no GitOps repository has the application other in group testgroup/);
   await refused({group: 'testgroup', app: 'testapp', tag: 'a b'}, 400, /no image has the tag/);
   await refused({group: 'testgroup', app: 'testapp'}, 400, /no image has the tag/);
+  const doubled = await ask(daemon.address, 'POST', '/api/v1/releases', {body: '{"group":"testgroup","app":"testapp","tag":"v1","tag":"v2"}', headers: {'content-type': 'application/json'}});
+  assert.equal(doubled.status, 400);
+  assert.match(doubled.text, /key \\"tag\\" is here twice; send it once; the body must be/);
   await refused({group: 'testgroup', app: 'testapp', tag: 'v1', when: 'now'}, 400, /'when' is not known; the body must be/);
   assert.equal((await ask(daemon.address, 'GET', '/api/v1/releases')).status, 405);
 });
 
 test('webhooks of GitHub and of registries release, and lead nowhere when they come again, over a crash too', async () => {
   fleet = await Fleet.make('github', {config: rules({automatic: []})});
-  await serve('github');
+  await serve();
   const first = dispatch('v1');
   assert.equal((await dispatched(first, 'somebody else knows this')).status, 401);
   assert.equal((await daemon.promotions()).length, 0);
@@ -198,9 +181,9 @@ test('webhooks of GitHub and of registries release, and lead nowhere when they c
 
 test('a broken gitops-promotion.yaml leaves the last good one in force, and a new application is taken', async () => {
   fleet = await Fleet.make('github');
-  await serve('github');
+  await serve();
   await fleet.commit({'gitops-promotion.yaml': 'environments: []\n'});
-  await until('a problem is told', () => /environments list cannot be empty.*last good version stays in force/.test(daemon.logs));
+  await until('a problem is told', () => /cannot take the rules of [^ ]+: environments list cannot be empty \(gitops-promotion\.yaml:1:15\); the last good version stays in force/.test(daemon.logs));
   assert.equal((await release('v1')).status, 202);
   await opened('dev');
   await fleet.commit({'gitops-promotion.yaml': rules({more: '      second: {}\n'})});

@@ -178,7 +178,7 @@ for (const provider of ['github', 'azdo']) {
     await wrong(flags({'--token': ''}), new RegExp(`could not load ${provider} repository: token empty`));
     await wrong(flags({'--provider': 'fake'}), /could not load fake repository: unknown provider type: fake/);
     await wrong(flags({'--token': 'ghp_wrong0123456789'}), new RegExp(`could not load ${provider} repository: .*${provider === 'azdo' ? 'TF400813' : '401'}`));
-    await wrong(flags({'--sourcedir': path.join(directory, 'testgroup')}), /could not load config: cannot read .*gitops-promotion.yaml/);
+    await wrong(flags({'--sourcedir': path.join(directory, 'testgroup')}), /could not load config: cannot read .*gitops-promotion\.yaml.*name that with --sourcedir/);
     const asked = async (text, pattern) => {
       await writeFile(path.join(directory, 'gitops-promotion.yaml'), text);
       return wrong(flags({}), pattern);

@@ -378,6 +378,10 @@ TEST_CASE("releases: the API takes a body that was written for GitHub's dispatch
     CHECK_THAT(refused(R"({"group":"shop","app":"web","tag":"v1","namespace":7})"),
                Catch::Contains("the body must be"));
     CHECK_THAT(refused("no"), Catch::Contains("the body must be"));
+    CHECK_THAT(refused(R"({"group":"shop","app":"web","tag":"v1","tag":"v2"})"),
+               Catch::Contains("key \"tag\" is here twice; send it once; the body must be"));
+    CHECK_THAT(refused(R"({"client_payload":{"group":"shop","app":"web","tag":"v1","tag":"v2"}})"),
+               Catch::Contains("key \"tag\" is here twice"));
 }
 
 TEST_CASE("releases: an image's tags are matched as a shell does") {

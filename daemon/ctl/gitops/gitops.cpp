@@ -20,7 +20,12 @@ constexpr std::chrono::minutes kNetworkTime{15};
 Result<PromotionRules> load_rules(const Options& options, const Progress& progress) {
     const std::string name(sdk::gitops::kPromotionRulesFile);
     const auto text = read_file(options.directory + "/" + name);
-    if (!text) return Error(text.error());
+    if (!text) {
+        Error error(text.error());
+        error.message +=
+            "; run promotionctl at the root of the checkout, or name that with --sourcedir";
+        return error;
+    }
     auto read = sdk::gitops::read_promotion_rules(*text, name);
     if (!read) return std::move(read).error();
     for (const auto& ignored : read->ignored) progress.say(ignored);
