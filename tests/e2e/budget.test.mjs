@@ -8,7 +8,8 @@ let world;
 afterEach(() => world?.end());
 
 test('budget: what is left for more urgent things is not spent on a new request, and why and metrics say so', async () => {
-  world = await World.make();
+  // What was learnt of a limit is kept no longer than this.
+  world = await World.make({config: {promotions: {retryAfterMost: '1h'}}});
   await world.daemon.writePipeline('podinfo', pipeline(byPullRequest(world.forge)));
   await world.start();
   await world.forge.do('rate-limit', {remaining: 200, resetIn: 1800});
