@@ -118,6 +118,8 @@ HttpServer::HttpServer(std::vector<ScriptedAnswer> answers) : answers_(std::move
     listen_on_loopback();
 }
 
+HttpServer::HttpServer(Answering answer) : answering_(std::move(answer)) { listen_on_loopback(); }
+
 HttpServer::HttpServer(std::vector<ScriptedAnswer> answers, const Identity& identity,
                        const std::string& client_ca)
     : answers_(std::move(answers)) {
@@ -190,7 +192,7 @@ void HttpServer::serve(int fd, const std::stop_token& stop) {
             const std::lock_guard lock(mutex_);
             requests_.push_back(request);
         }
-        const auto answer = next();
+        const auto answer = answering_ ? answering_(request) : next();
         std::unique_lock lock(mutex_);
         if (answer.per_byte.count() == 0) {
             lock.unlock();

@@ -1,8 +1,8 @@
 // HttpServer: an HTTP peer in the test's own process that answers as scripted, faults included.
 //
 // One connection at a time to a script step: each request takes the next answer; the last one
-// stays. Port 0 on loopback. Thread-safety: all functions from any thread. The destructor ends its
-// threads.
+// stays. Whose requests come in no certain order are answered by what they say. Port 0 on loopback.
+// Thread-safety: all functions from any thread. The destructor ends its threads.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -39,7 +40,11 @@ enum class Validity { Good, Expired };
 
 class HttpServer {
 public:
+    using Answering = std::function<ScriptedAnswer(const std::string& request)>;
+
     explicit HttpServer(std::vector<ScriptedAnswer> answers);
+    // Called on the connections' threads, by several at a time.
+    explicit HttpServer(Answering answer);
     // client_ca: PEM; nobody without a certificate that it vouches for is served. Empty = anybody.
     HttpServer(std::vector<ScriptedAnswer> answers, const Identity& identity,
                const std::string& client_ca = {});
@@ -61,6 +66,7 @@ private:
     ScriptedAnswer next();
 
     std::vector<ScriptedAnswer> answers_;
+    Answering answering_;  // in place of them
     std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> tls_{nullptr, &SSL_CTX_free};
     int listener_ = -1;
     std::uint16_t port_ = 0;

@@ -26,8 +26,10 @@ std::string body_of(const std::string& request) {
 
 struct Reviews {
     explicit Reviews(std::vector<ScriptedAnswer> answers, KubeCallersOptions options = {})
-        : cluster(std::move(answers)),
-          callers(kube_callers(cluster.client, clock, cluster.metrics, std::move(options))) {}
+        : cluster(std::move(answers)) {
+        options.timeout = 60s;
+        callers = kube_callers(cluster.client, clock, cluster.metrics, std::move(options));
+    }
     Result<std::optional<Caller>> who(const std::string& token) { return callers->who(token, {}); }
     Result<bool> may(Verb verb = Verb::Get, const model::PipelineName& name = {"team", "app"}) {
         return callers->may({"ann", R"({"user":"ann","groups":["ops"]})"}, verb, name, {});

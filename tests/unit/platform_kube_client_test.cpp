@@ -164,7 +164,7 @@ TEST_CASE("kube secrets: a value is got by name, decoded, and kept for a short t
     Cluster cluster({whole(200, secret_json(R"({"hmac-key":"czNjcmV0LWtleQ=="})")),
                      whole(200, secret_json(R"({"hmac-key":"bmV3LWtleQ=="})"))});
     ManualClock clock;
-    const auto secrets = kube_secrets(cluster.client, clock);
+    const auto secrets = kube_secrets(cluster.client, clock, {.timeout = 60s});
     for (int i = 0; i < 2; ++i) {
         const auto value = secrets->get("team", "hooks", "hmac-key");
         REQUIRE(value.has_value());
@@ -183,7 +183,7 @@ TEST_CASE("kube secrets: one that is deleted or forbidden is not served from mem
         Cluster cluster({whole(200, secret_json(R"({"token":"c2VjcmV0LXRva2Vu"})")),
                          status(code, code == 404 ? "NotFound" : "Forbidden", "no")});
         ManualClock clock;
-        const auto secrets = kube_secrets(cluster.client, clock);
+        const auto secrets = kube_secrets(cluster.client, clock, {.timeout = 60s});
         REQUIRE(secrets->get("team", "hooks", "token").has_value());
         clock.advance(11s);
         const auto gone = secrets->get("team", "hooks", "token");
@@ -198,7 +198,7 @@ TEST_CASE("kube secrets: a right that is missing is named where readiness is ask
                      whole(200, secret_json(R"({"token":"c2VjcmV0LXRva2Vu"})"))},
                     {}, {.readiness = &readiness});
     ManualClock clock;
-    const auto secrets = kube_secrets(cluster.client, clock);
+    const auto secrets = kube_secrets(cluster.client, clock, {.timeout = 60s});
     CHECK_FALSE(secrets->get("team", "hooks", "token"));
     CHECK(readiness.parts().at("secrets").state == Readiness::State::Degraded);
     CHECK_THAT(readiness.parts().at("secrets").reason, Catch::Contains("team/hooks"));
@@ -210,7 +210,7 @@ TEST_CASE("kube secrets: while the server is down what was known is served for f
     Cluster cluster({whole(200, secret_json(R"({"token":"c2VjcmV0LXRva2Vu"})")),
                      status(500, "InternalError", "etcd is away")});
     ManualClock clock;
-    const auto secrets = kube_secrets(cluster.client, clock);
+    const auto secrets = kube_secrets(cluster.client, clock, {.timeout = 60s});
     REQUIRE(secrets->get("team", "hooks", "token").has_value());
     clock.advance(4min);
     CHECK(secrets->get("team", "hooks", "token")->reveal() == "secret-token");
@@ -221,7 +221,7 @@ TEST_CASE("kube secrets: while the server is down what was known is served for f
 TEST_CASE("kube secrets: names that are no names are refused before anything is asked") {
     Cluster cluster({whole(200, "{}")});
     ManualClock clock;
-    const auto secrets = kube_secrets(cluster.client, clock);
+    const auto secrets = kube_secrets(cluster.client, clock, {.timeout = 60s});
     for (const auto& [ns, name] :
          {std::pair{"team/../other", "hooks"}, {"team", "../hooks"}, {"", "a"}}) {
         CHECK(secrets->get(ns, name, "token").error().kind == ErrorKind::Invalid);

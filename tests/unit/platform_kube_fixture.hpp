@@ -62,6 +62,12 @@ struct Cluster {
           http(kube_http_options(config_for(server), "promotiond/test"), metrics),
           client(config_for(server, token), http, clock, metrics, options) {}
 
+    // Answers each request by itself, for clients of several threads.
+    explicit Cluster(simulators::HttpServer::Answering answer)
+        : server(std::move(answer)),
+          http(kube_http_options(config_for(server), "promotiond/test"), metrics),
+          client(config_for(server), http, clock, metrics) {}
+
     simulators::HttpServer server;
     Metrics metrics;
     SystemClock clock;
