@@ -8,10 +8,8 @@ using promotiond::simulators::GitFault;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-Error fetch_error(Site& site, milliseconds time = milliseconds(20000)) {
-    TestCall call(site.cache(), time);
+Error fetch_error(Site& site) {
+    TestCall call(site.cache());
     auto mirror = must(site.open(call));
     const auto head = mirror.fetch("main");
     REQUIRE_FALSE(head);
@@ -112,9 +110,15 @@ TEST_CASE("mirror: the server's answers become kinds of error") {
 TEST_CASE("mirror: a silent server ends at the deadline") {
     Site site;
     site.server().set_fault({.target = "info/refs", .silent = true});
-    const auto begun = Clock::now();
-    CHECK(fetch_error(site, milliseconds(500)).kind == ErrorKind::Transient);
-    CHECK(Clock::now() - begun < milliseconds(3000));
+    TestCall call(site.cache());
+    auto mirror = must(site.open(call));
+    std::jthread passing([&] {
+        site.server().wait_until_silent();
+        call.expire();
+    });
+    const auto head = mirror.fetch("main");
+    REQUIRE_FALSE(head);
+    CHECK(head.error().kind == ErrorKind::Transient);
 }
 
 TEST_CASE("mirror: cancelling ends the wait for a silent server") {
@@ -126,11 +130,9 @@ TEST_CASE("mirror: cancelling ends the wait for a silent server") {
         site.server().wait_until_silent();
         call.cancel();
     });
-    const auto begun = Clock::now();
     const auto head = mirror.fetch("main");
     REQUIRE_FALSE(head);
     CHECK(head.error().kind == ErrorKind::Cancelled);
-    CHECK(Clock::now() - begun < milliseconds(5000));
 }
 
 TEST_CASE("mirror: half an answer is an error, and the next fetch is whole") {

@@ -59,8 +59,8 @@ inline std::string shell(const std::string& command) {
 // A running verb with a real clock; dials to loopback. Any number may share one cache.
 class TestCall {
 public:
-    explicit TestCall(const std::filesystem::path& cache, milliseconds time = milliseconds(100000))
-        : cache_(cache), deadline_(std::chrono::steady_clock::now() + time) {
+    explicit TestCall(const std::filesystem::path& cache)
+        : cache_(cache), deadline_(std::chrono::steady_clock::now() + std::chrono::hours(1)) {
         host_.size = sizeof host_;
         host_.impl = this;
         host_.log = [](const promotiond_host*, std::int32_t, promotiond_view) {};
@@ -98,14 +98,15 @@ public:
 
     Call& call() { return call_; }
     void cancel() { cancelled_ = true; }
+    void expire() { deadline_ = std::chrono::steady_clock::now(); }
     [[nodiscard]] const std::string& log() const { return log_; }
     [[nodiscard]] const std::filesystem::path& scratch() const { return scratch_.path(); }
 
 private:
     static TestCall& of(const promotiond_call* call) { return *static_cast<TestCall*>(call->impl); }
     [[nodiscard]] std::int64_t left() const {
-        const auto left =
-            std::chrono::duration_cast<milliseconds>(deadline_ - std::chrono::steady_clock::now());
+        const auto left = std::chrono::duration_cast<milliseconds>(
+            deadline_.load() - std::chrono::steady_clock::now());
         return left.count() < 0 ? 0 : left.count();
     }
     static bool give(const std::filesystem::path& path, promotiond_sink sink, void* user) {
@@ -128,7 +129,7 @@ private:
 
     std::filesystem::path cache_;
     Folder scratch_;
-    std::chrono::steady_clock::time_point deadline_;
+    std::atomic<std::chrono::steady_clock::time_point> deadline_;
     std::atomic<bool> cancelled_{false};
     std::string log_;
     promotiond_host host_{};

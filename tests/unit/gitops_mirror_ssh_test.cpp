@@ -2,6 +2,8 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <thread>
+
 #include "catch.hpp"
 #include "gitops_mirror_fixture.hpp"
 
@@ -9,27 +11,16 @@ using namespace promotiond::gitops_test;
 
 namespace {
 
-std::uint16_t free_port() {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    (void)::bind(fd, reinterpret_cast<sockaddr*>(&address), size);
-    (void)::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
-    ::close(fd);
-    return ntohs(address.sin_port);
-}
-
 std::string content(const std::filesystem::path& path) {
     std::ifstream file(path);
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The system's sshd on a free port with keys of its own, for this test's user.
+// The system's sshd with keys of its own, for this test's user. Each connection is handed to one of
+// its own, as inetd would (sshd(8), -i): the port is the test's from the beginning.
 class SshServer {
 public:
-    explicit SshServer(const std::filesystem::path& home) : home_(home), port_(free_port()) {
+    explicit SshServer(const std::filesystem::path& home) : home_(home) {
         shell(
             "cd " + home_.native() +
             " && ssh-keygen -q -t ed25519 -N '' -f host && ssh-keygen -q -t ecdsa -N '' -f host2 "
@@ -38,23 +29,33 @@ public:
         // As root, sshd wants the directory that its service would make.
         if (::getuid() == 0) std::filesystem::create_directories("/run/sshd");
         std::ofstream(home_ / "config")
-            << "ListenAddress 127.0.0.1:" << port_ << "\nHostKey " << (home_ / "host").native()
-            << "\nHostKey " << (home_ / "host2").native() << "\nAuthorizedKeysFile "
-            << (home_ / "authorized").native()
+            << "HostKey " << (home_ / "host").native() << "\nHostKey " << (home_ / "host2").native()
+            << "\nAuthorizedKeysFile " << (home_ / "authorized").native()
             << "\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication no\n"
                "PidFile none\nLogLevel QUIET\n";
-        std::string words[] = {"/usr/sbin/sshd", "-D", "-f", (home_ / "config").native()};
-        char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(),
-                             nullptr};
-        if (::posix_spawn(&child_, arguments[0], nullptr, nullptr, arguments, environ) != 0)
+        if (!std::filesystem::exists(kProgram))
             throw std::runtime_error("no sshd; install openssh-server");
-        wait_until_listening();
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        auto* generic = reinterpret_cast<sockaddr*>(&address);
+        if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 16) != 0 ||
+            ::getsockname(listener_, generic, &size) != 0)
+            throw std::runtime_error("cannot listen on loopback");
+        port_ = ntohs(address.sin_port);
+        acceptor_ = std::jthread([this] { serve_all(); });
     }
     SshServer(const SshServer&) = delete;
     SshServer& operator=(const SshServer&) = delete;
     ~SshServer() {
-        ::kill(child_, SIGTERM);
-        ::waitpid(child_, nullptr, 0);
+        ::shutdown(listener_, SHUT_RDWR);
+        acceptor_.join();
+        ::close(listener_);
+        for (const pid_t child : children_) {
+            ::kill(child, SIGTERM);
+            ::waitpid(child, nullptr, 0);
+        }
     }
     [[nodiscard]] std::string url(const std::filesystem::path& repository) const {
         return "ssh://" + shell("id -un") + "@localhost:" + std::to_string(port_) +
@@ -68,25 +69,32 @@ public:
     }
 
 private:
-    void wait_until_listening() const {
-        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-        while (std::chrono::steady_clock::now() < end) {
-            const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-            sockaddr_in address{};
-            address.sin_family = AF_INET;
-            address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-            address.sin_port = htons(port_);
-            const int code = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
+    static constexpr const char* kProgram = "/usr/sbin/sshd";
+
+    void serve_all() {
+        std::string words[] = {kProgram, "-i", "-f", (home_ / "config").native()};
+        char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(),
+                             nullptr};
+        while (true) {
+            const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            if (fd < 0) return;
+            posix_spawn_file_actions_t files;
+            ::posix_spawn_file_actions_init(&files);
+            ::posix_spawn_file_actions_adddup2(&files, fd, 0);
+            ::posix_spawn_file_actions_adddup2(&files, fd, 1);
+            pid_t child = 0;
+            if (::posix_spawn(&child, kProgram, &files, nullptr, arguments, environ) == 0)
+                children_.push_back(child);
+            ::posix_spawn_file_actions_destroy(&files);
             ::close(fd);
-            if (code == 0) return;
-            ::usleep(10'000);  // there is nothing of sshd's to wait on but the port itself
         }
-        throw std::runtime_error("sshd does not listen");
     }
 
     std::filesystem::path home_;
-    std::uint16_t port_;
-    pid_t child_ = 0;
+    int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    std::uint16_t port_ = 0;
+    std::vector<pid_t> children_;  // the acceptor's until it has ended
+    std::jthread acceptor_;
 };
 
 struct SshSite {
