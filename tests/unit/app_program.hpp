@@ -49,7 +49,7 @@ public:
         const auto size = offsetof(sockaddr_un, sun_path) + name.size();
         REQUIRE(::bind(fd_, reinterpret_cast<sockaddr*>(&address), static_cast<socklen_t>(size)) ==
                 0);
-        const timeval most{30, 0};
+        const timeval most{60, 0};
         REQUIRE(::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most) == 0);
     }
     ~ServiceEnd() { ::close(fd_); }

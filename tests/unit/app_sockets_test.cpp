@@ -2,8 +2,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 
-#include <thread>
-
 #include "app/application.hpp"
 #include "app/passed_sockets.hpp"
 #include "app_program.hpp"
@@ -42,29 +40,47 @@ public:
     [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
     // The first line of the answer to a request that comes through it.
-    [[nodiscard]] std::string answer(const std::string& path) const {
-        const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    [[nodiscard]] std::string answer(const std::string& path) const;
+
+private:
+    friend class Asked;
+    int fd_ = -1;
+    std::uint16_t port_ = 0;
+};
+
+// A request that has come to a socket, whether anybody serves on it yet or not.
+class Asked {
+public:
+    Asked(const Socket& socket, const std::string& path)
+        : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in to{};
         to.sin_family = AF_INET;
         to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        to.sin_port = htons(port_);
-        REQUIRE(::connect(client, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
-        const timeval most{30, 0};
-        ::setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+        to.sin_port = htons(socket.port_);
+        REQUIRE(::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+        const timeval most{60, 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
         const std::string request = "GET " + path + " HTTP/1.1\r\nHost: test\r\n\r\n";
-        REQUIRE(::send(client, request.data(), request.size(), MSG_NOSIGNAL) ==
+        REQUIRE(::send(fd_, request.data(), request.size(), MSG_NOSIGNAL) ==
                 static_cast<ssize_t>(request.size()));
+    }
+    ~Asked() { ::close(fd_); }
+    Asked(const Asked&) = delete;
+    Asked& operator=(const Asked&) = delete;
+
+    // The first line of it.
+    [[nodiscard]] std::string answer() const {
         std::string text;
         char byte = 0;
-        while (::recv(client, &byte, 1, 0) == 1 && byte != '\r') text += byte;
-        ::close(client);
+        while (::recv(fd_, &byte, 1, 0) == 1 && byte != '\r') text += byte;
         return text;
     }
 
 private:
-    int fd_ = -1;
-    std::uint16_t port_ = 0;
+    int fd_;
 };
+
+std::string Socket::answer(const std::string& path) const { return Asked(*this, path).answer(); }
 
 void pass(const std::string& names, int count, pid_t to = ::getpid()) {
     ::setenv("LISTEN_PID", std::to_string(to).c_str(), 1);
@@ -162,11 +178,9 @@ TEST_CASE("sockets: a request that comes while the program is away is answered b
         first.signal(SIGTERM);
         REQUIRE(first.exit_code() == 0);
     }
-    std::string line;
-    std::jthread sender([&] { line = health.answer("/livez"); });
+    const Asked asked(health, "/livez");
     Program second(config, environment, {http.fd(), health.fd()});
-    sender.join();
-    CHECK(line == "HTTP/1.1 200 OK");
+    CHECK(asked.answer() == "HTTP/1.1 200 OK");
     second.signal(SIGTERM);
     CHECK(second.exit_code() == 0);
 }
