@@ -182,15 +182,14 @@ Error GitHttp::refused(const Head& head) const {
         return {ErrorKind::Unauthorized,
                 where +
                     (credentials_->password.empty() && credentials_->bearer.empty()
-                         ? " wants credentials and the secret gives none"
-                         : " does not accept the secret's credentials") +
+                         ? " wants credentials and is given none"
+                         : " does not accept the credentials") +
                     status};
     if (head.code == 403)
-        return {ErrorKind::Unauthorized,
-                where + " forbids this to the secret's credentials" + status};
+        return {ErrorKind::Unauthorized, where + " forbids this to the credentials" + status};
     if (head.code == 404 || head.code == 410)
         return {ErrorKind::NotFound,
-                where + " does not exist, or the secret's credentials may not see it" + status};
+                where + " does not exist, or the credentials may not see it" + status};
     if (head.code >= 500 || head.code == 408)
         return {ErrorKind::Transient, where + " has a problem of its own" + status};
     return {ErrorKind::Invalid, where + " refuses the request" + status};

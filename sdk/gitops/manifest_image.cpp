@@ -67,6 +67,9 @@ Result<void> check_image(const ImageRelease& release) {
                      "encountered invalid image ref " + reference +
                          ": the application's name has lower-case letters and digits, with . _ - "
                          "and / between them"};
+    if (release.tag.empty())
+        return Error{ErrorKind::Invalid,
+                     "encountered invalid image ref " + reference + ": the tag is empty; give one"};
     if (!is_tag(release.tag))
         return Error{ErrorKind::Invalid,
                      "encountered invalid image ref " + reference +

@@ -70,6 +70,7 @@ environment. What was not merged by such a pull request is left alone.
       R"(Run on the branch of a promotion's pull request: waits until Flux has reported on the environment before it,
 by the commit status <kind>/<group>-<environment>. Fails if that failed, or was not reported in time
 (status_timeout_minutes). Make it a required check, and nothing is merged before the environment before it runs well.
+On any other branch there is nothing to wait for, and it is done at once.
 )"},
      {"feature", "--group G --app A --tag T --feature F",
       R"(Shows a feature in the first environment, by a pull request: as a copy of the application's resources beside
@@ -138,8 +139,9 @@ Result<ParsedOptions> parse_options(const std::vector<std::string>& words) {
 std::string help_text(std::string_view command) {
     const auto help = std::find_if(kHelp.begin(), kHelp.end(),
                                    [&](const Help& each) { return each.command == command; });
-    std::string text = "Usage: promotionctl " + std::string(command) + " --provider P --token T " +
-                       std::string(help->flags) + "\n\n" + std::string(help->words) + "\nFlags:\n";
+    std::string text = "Usage: promotionctl " + std::string(command) + " --provider P --token T" +
+                       (help->flags.empty() ? "" : " ") + std::string(help->flags) + "\n\n" +
+                       std::string(help->words) + "\nFlags:\n";
     if (command == "new" || command == "feature") text += kOwnFlags;
     if (command == "feature")
         text += "      --feature F     its name; letters, digits and - are kept\n";

@@ -43,7 +43,9 @@ std::string api_of(const Options& options, const Variable& variable, const std::
 Result<Opened> open_github(sdk::Call& call, const Options& options, const Variable& variable,
                            const Checkout& checkout, const Keys& keys) {
     auto site = github::site_of(checkout.origin, api_of(options, variable, checkout.origin));
-    if (!site) return std::move(site).error();
+    if (!site)
+        return context(std::move(site).error(),
+                       "remote " + checkout.origin + " (--provider azdo is for Azure DevOps)");
     Opened opened;
     // The token is for https, so that is the way, however the checkout was made.
     opened.git_url = is_ssh(checkout.origin)
