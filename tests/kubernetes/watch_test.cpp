@@ -14,6 +14,7 @@
 #include "tests/kubernetes/base64.hpp"
 #include "tests/kubernetes/cluster.hpp"
 #include "tests/kubernetes/eventually.hpp"
+#include "tests/simulators/connect_proxy.hpp"
 
 using namespace promotiond;
 using namespace promotiond::platform;
@@ -229,6 +230,28 @@ TEST_CASE("kubernetes: a server that stands still is given up, and followed agai
     CHECK(given_up);
     make(cluster, ns, "b");
     CHECK(follower.sees({"a", "b"}));
+    CHECK(follower.lists() == 1);
+    CHECK_FALSE(follower.doubled());
+}
+
+TEST_CASE("kubernetes: a watch that stalls in a proxy is given up, and goes on by another tunnel") {
+    Cluster& cluster = Cluster::shared();
+    const auto ns = cluster.make_namespace();
+    make(cluster, ns, "a");
+    promotiond::simulators::ConnectProxy proxy(cluster.port());
+    auto text = cluster.kubeconfig(cluster.admin_token());
+    const std::string begin = "cluster: {";
+    text.insert(text.find(begin) + begin.size(), "proxy-url: '" + proxy.url() + "', ");
+    auto config = kubeconfig_from_yaml(text, "test");
+    if (!config) FAIL(config.error().message);
+    Access access(std::move(*config));
+    Follower follower(access, ns, 2, 2s);
+    REQUIRE(follower.sees({"a"}));
+    proxy.stall();
+    const auto tunnels = proxy.heads().size();
+    make(cluster, ns, "b");
+    CHECK(follower.sees({"a", "b"}));
+    CHECK(proxy.heads().size() > tunnels);
     CHECK(follower.lists() == 1);
     CHECK_FALSE(follower.doubled());
 }

@@ -86,9 +86,11 @@ void ConnectProxy::accept_all(const std::stop_token& stop) {
 }
 
 void ConnectProxy::serve(int near, const std::stop_token& stop) {
+    std::size_t number = 0;
     {
         auto head = read_head(near, stop);
         const std::lock_guard lock(mutex_);
+        number = heads_.size();
         heads_.push_back(std::move(head));
     }
     const int far = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -101,6 +103,8 @@ void ConnectProxy::serve(int near, const std::stop_token& stop) {
     while (open && left > 0 && !stop.stop_requested()) {
         pollfd entries[]{{near, POLLIN, 0}, {far, POLLIN, 0}};
         if (poll(entries, 2, kSliceMs) <= 0) continue;
+        const std::lock_guard passing(passing_);
+        if (number < stalled_) break;
         if (entries[0].revents != 0) open = pass_on(near, far, SIZE_MAX) > 0;
         if (open && entries[1].revents != 0) {
             const auto passed = pass_on(far, near, left);
@@ -108,6 +112,7 @@ void ConnectProxy::serve(int near, const std::stop_token& stop) {
             left -= passed;
         }
     }
+    while (open && left > 0 && !stop.stop_requested()) (void)poll(nullptr, 0, kSliceMs);
     ::close(far);
     ::close(near);
 }
@@ -115,6 +120,11 @@ void ConnectProxy::serve(int near, const std::stop_token& stop) {
 std::string ConnectProxy::url(const std::string& credentials) const {
     return "http://" + (credentials.empty() ? credentials : credentials + "@") +
            "127.0.0.1:" + std::to_string(port_);
+}
+
+void ConnectProxy::stall() {
+    const std::scoped_lock lock(mutex_, passing_);
+    stalled_ = heads_.size();
 }
 
 std::vector<std::string> ConnectProxy::heads() const {

@@ -25,6 +25,8 @@ public:
     [[nodiscard]] std::string url(const std::string& credentials = {}) const;
     // The heads of the CONNECT requests, in order.
     [[nodiscard]] std::vector<std::string> heads() const;
+    // Tunnels that are open stay open and pass nothing on any more; later ones do.
+    void stall();
 
 private:
     void accept_all(const std::stop_token& stop);
@@ -36,6 +38,8 @@ private:
     std::uint16_t port_ = 0;
     mutable std::mutex mutex_;
     std::vector<std::string> heads_;
+    std::mutex passing_;       // while anything goes over
+    std::size_t stalled_ = 0;  // tunnels, in the order of their heads
     std::vector<std::jthread> tunnels_;
     std::jthread acceptor_;
 };
