@@ -138,8 +138,9 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config) {
     if (self.platform_.client) {
         self.applications_ = std::make_unique<platform::KubeApplications>(
             *self.platform_.client, *self.outbound_, self.clock_, self.metrics_,
-            platform::KubeApplicationsOptions{.applications =
-                                                  self.config_.kubernetes->applications},
+            platform::KubeApplicationsOptions{
+                .applications = self.config_.kubernetes->applications,
+                .by_namespace = !self.config_.kubernetes->namespaces.empty()},
             [&self](std::vector<model::Observation> seen) {
                 self.engine_->observe(std::move(seen));
             });

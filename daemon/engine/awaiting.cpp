@@ -22,6 +22,9 @@ void Engine::State::wait_for_secret(Turn& turn, model::Promotion promotion,
     const auto wait = options.backoff_first;
     if (promotion.attempt > 0) promotion.attempt -= 1;
     promotion.phase = Phase::Queued;
+    // A plugin hears only that the store says nothing.
+    const auto& why = answer.absent.front().why;
+    if (!why.empty()) promotion.reason += ": " + why;
     promotion.not_before = promotion.updated + wait;
     const auto anyway = clock.steady_now() + kTryAnyway;
     turn.again.push_back(

@@ -224,6 +224,7 @@ std::unique_ptr<KubeWatch> ApplicationSources::begin(KubeClient& client,
     };
     KubeWatchOptions options;
     options.resource = resource;
+    options.selection.ns = name.ns;
     return std::make_unique<KubeWatch>(client, options, std::move(handler), metrics_);
 }
 

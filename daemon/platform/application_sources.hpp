@@ -1,5 +1,5 @@
-// ApplicationSources: one watch for each cluster and kind of application that somebody reads, and
-// what each object is as it was last seen.
+// ApplicationSources: one watch for each cluster and kind of application that somebody reads, or
+// for single namespaces of it, and what each object is as it was last seen.
 //
 // A source begins when it is wanted and its cluster can be asked, begins anew with another client
 // of its cluster, and ends when nobody wants it any more. It is read in the version that the server
@@ -32,11 +32,13 @@
 
 namespace promotiond::platform {
 
-// What one watch is of, in whichever version it is. A cluster without a name is the local one.
+// What one watch is of, in whichever version it is. A cluster without a name is the local one, a
+// namespace without one is all there are.
 struct SourceName {
     KubeName cluster;
     std::string group;
     std::string kind;
+    std::string ns = {};
     auto operator<=>(const SourceName&) const = default;
 };
 

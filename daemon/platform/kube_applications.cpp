@@ -32,7 +32,7 @@ struct Watched {
     std::map<std::pair<std::string, std::string>, Observation> last;
 };
 
-std::vector<Place> places_of(const model::Pipeline& pipeline) {
+std::vector<Place> places_of(const model::Pipeline& pipeline, bool by_namespace) {
     std::vector<Place> places;
     for (const auto& environment : pipeline.environments) {
         for (const auto& target : environment.targets) {
@@ -40,6 +40,8 @@ std::vector<Place> places_of(const model::Pipeline& pipeline) {
             if (target.cluster) {
                 const auto& ns = target.cluster->ns;
                 source.cluster = {ns.empty() ? pipeline.id.ns : ns, target.cluster->name};
+            } else if (by_namespace) {
+                source.ns = target.ns;
             }
             places.push_back(
                 {environment.name, target.text(), source, {target.ns, pipeline.app.name}});
@@ -70,6 +72,7 @@ public:
                     [this](const KubeName& cluster) { clusters_->doubt(cluster); }}),
           clusters_(std::make_unique<KubeClusters>(
               local, outbound, clock, metrics,
+              KubeClustersOptions{.by_namespace = options.by_namespace},
               [this](const KubeName& name) { cluster_changed(name); })),
           thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
@@ -97,7 +100,7 @@ public:
                     now = std::move(old->second);
                 } else {
                     now.pipeline = pipeline;
-                    now.places = places_of(*pipeline);
+                    now.places = places_of(*pipeline, options_.by_namespace);
                     now.wait_until = clock_.steady_now() + options_.first_look;
                     changed.insert(pipeline->id);
                 }

@@ -3,12 +3,13 @@
 #include <condition_variable>
 #include <map>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "base/log.hpp"
 #include "platform/base64.hpp"
-#include "platform/kube_watch.hpp"
+#include "platform/cluster_references.hpp"
 
 namespace promotiond::platform {
 namespace {
@@ -17,35 +18,8 @@ using model::Sight;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-const KubeResource kGitopsClusters{"gitops.weave.works", "v1alpha1", "gitopsclusters"};
-
 constexpr auto kReadAgain = minutes{5};
 constexpr auto kTryAgain = seconds{15};
-
-// What a GitopsCluster says, as far as it matters here.
-struct Reference {
-    bool ready = false;
-    std::string secret;
-    std::vector<std::string> keys;  // any of them, in this order
-    bool operator==(const Reference&) const = default;
-};
-
-Reference reference_of(JsonView object) {
-    Reference reference;
-    object.at({"status", "conditions"}).each_item([&reference](JsonView condition) {
-        if (condition["type"].text() != "Ready") return true;
-        reference.ready = condition["status"].text() == "True";
-        return false;
-    });
-    if (auto capi = object.at({"spec", "capiClusterRef", "name"}).text(); !capi.empty()) {
-        reference.secret = capi + "-kubeconfig";
-        reference.keys = {"value"};
-    } else {
-        reference.secret = object.at({"spec", "secretRef", "name"}).text();
-        reference.keys = {"value", "value.yaml", "kubeconfig"};
-    }
-    return reference;
-}
 
 std::string name_for_people(const KubeName& name) { return "GitopsCluster/" + name.text(); }
 
@@ -54,19 +28,22 @@ std::string name_for_people(const KubeName& name) { return "GitopsCluster/" + na
 class KubeClusters::State {
 public:
     State(KubeClient& local, net::HttpClient& outbound, const Clock& clock, Metrics& metrics,
-          std::function<void(const KubeName&)> changed)
+          KubeClustersOptions options, std::function<void(const KubeName&)> changed)
         : local_(local),
           outbound_(outbound),
           clock_(clock),
           metrics_(metrics),
+          options_(options),
           changed_(std::move(changed)),
+          references_(std::make_unique<ClusterReferences>(
+              local, metrics, [this](const KubeName* name) { look_soon(name); })),
           thread_([this](std::stop_token stop) { run(stop); }) {}
 
     ~State() {
         thread_.request_stop();
         woken_.notify_all();
-        thread_.join();  // it may be about to begin the watch
-        watch_.reset();
+        thread_.join();  // it begins watches
+        references_.reset();
     }
 
     void want(std::set<KubeName> names) {
@@ -77,7 +54,8 @@ public:
             }
             std::erase_if(clusters_,
                           [&names](const auto& entry) { return !names.contains(entry.first); });
-            wanted_ = std::move(names);
+            watched_.clear();
+            for (const auto& name : names) watched_.insert(options_.by_namespace ? name.ns : "");
             wake();
         }
     }
@@ -106,59 +84,28 @@ private:
         SteadyTime read_at{};                      // look at it again
     };
 
-    // Begins on this thread, since its destructor waits for handlers that take the lock.
-    void start_watch() {
-        KubeWatchHandler handler;
-        handler.upserted = [this](const KubeObject& object) {
-            const Reference reference = reference_of(object.json);
-            const std::lock_guard held(mutex_);
-            auto& kept = references_[object.name];
-            if (kept == reference) return;
-            kept = reference;
-            look_now(object.name);
-        };
-        handler.deleted = [this](const KubeName& name) {
-            const std::lock_guard held(mutex_);
-            references_.erase(name);
-            look_now(name);
-        };
-        handler.synced = [this] {
-            const std::lock_guard held(mutex_);
-            synced_ = true;
-            look_at_all();
-        };
-        handler.troubled = [this](const std::optional<KubeError>& trouble) {
-            const std::lock_guard held(mutex_);
-            trouble_ = trouble ? trouble->error.message : std::string();
-            look_at_all();
-        };
-        KubeWatchOptions options;
-        options.resource = kGitopsClusters;
-        watch_ = std::make_unique<KubeWatch>(local_, options, std::move(handler), metrics_);
-    }
-
     // Under the lock.
     void wake() {
         poked_ = true;
         woken_.notify_all();
     }
-    void look_now(const KubeName& name) {
-        const auto found = clusters_.find(name);
-        if (found == clusters_.end()) return;
-        found->second.read_at = clock_.steady_now();
-        wake();
-    }
-    void look_at_all() {
-        for (auto& [name, entry] : clusters_) entry.read_at = clock_.steady_now();
+    // What is said of this cluster, or of all of them, is another thing.
+    void look_soon(const KubeName* name) {
+        const std::lock_guard held(mutex_);
+        for (auto& [cluster, entry] : clusters_) {
+            if (name == nullptr || cluster == *name) entry.read_at = clock_.steady_now();
+        }
         wake();
     }
 
     void run(std::stop_token stop) {
+        std::set<std::string> watching;
         std::unique_lock held(mutex_);
         while (!stop.stop_requested()) {
-            if (!wanted_.empty() && watch_ == nullptr) {
+            if (watching != watched_) {
+                watching = watched_;
                 held.unlock();
-                start_watch();
+                references_->want(watching);
                 held.lock();
             }
             const auto poked = [this] { return std::exchange(poked_, false); };
@@ -184,33 +131,33 @@ private:
                  const std::stop_token& stop) {
         auto& entry = clusters_[name];
         entry.read_at = clock_.steady_now() + kReadAgain;
-        if (!synced_) {
-            if (trouble_.empty()) return;  // the first list is on its way
-            return tell(name, blind(Sight::Blind, "cannot read GitopsClusters: " + trouble_), {},
-                        held);
+        const auto view = references_->of(name);
+        if (!view.known) {
+            if (view.trouble.empty()) return;  // the first list is on its way
+            return tell(name, blind(Sight::Blind, "cannot read GitopsClusters: " + view.trouble),
+                        {}, held);
         }
-        const auto reference = references_.find(name);
-        if (reference == references_.end()) {
+        if (!view.reference) {
             return tell(name,
                         blind(Sight::NoCluster,
                               "GitopsCluster.gitops.weave.works \"" + name.name + "\" not found"),
                         {}, held);
         }
-        if (!reference->second.ready) {
+        if (!view.reference->ready) {
             return tell(name,
                         blind(Sight::ClusterNotReady,
                               "Target cluster '" + name_for_people(name) + "' not ready"),
                         {}, held);
         }
-        const Reference wanted = reference->second;
+        const ClusterReference& wanted = *view.reference;
         const auto client = entry.view.client;
         const auto before = entry.kubeconfig;
         held.unlock();
         auto text = kubeconfig_of(name, wanted, stop);
-        KubeCluster view{true, Sight::Clear, "", client};
+        KubeCluster seen{true, Sight::Clear, "", client};
         bool again = false;
         if (!text) {
-            view = blind(Sight::Blind, text.error().message);
+            seen = blind(Sight::Blind, text.error().message);
             again = true;
         } else if (client == nullptr || before == nullptr ||
                    (*text)->reveal() != before->reveal()) {
@@ -218,16 +165,16 @@ private:
                 (*text)->reveal(), "Secret " + name.ns + "/" + wanted.secret,
                 {.context = {}, .exec_allowed = {}, .origin = KubeconfigOrigin::Secret});
             if (config) {
-                view.client =
+                seen.client =
                     std::make_shared<KubeClient>(std::move(*config), outbound_, clock_, metrics_);
             } else {
-                view = blind(Sight::Blind, config.error().message);
+                seen = blind(Sight::Blind, config.error().message);
             }
         }
         held.lock();
         if (stop.stop_requested() || !clusters_.contains(name)) return;
         if (again) clusters_[name].read_at = clock_.steady_now() + kTryAgain;
-        tell(name, std::move(view), text ? std::move(*text) : nullptr, held);
+        tell(name, std::move(seen), text ? std::move(*text) : nullptr, held);
     }
 
     static KubeCluster blind(Sight sight, std::string error) {
@@ -256,7 +203,7 @@ private:
     }
 
     Result<std::shared_ptr<const Secret>> kubeconfig_of(const KubeName& name,
-                                                        const Reference& reference,
+                                                        const ClusterReference& reference,
                                                         const std::stop_token& stop) {
         const auto wrong = [&](std::string what) {
             return Error{ErrorKind::Invalid, name_for_people(name) + ": " + std::move(what)};
@@ -283,23 +230,23 @@ private:
     net::HttpClient& outbound_;
     const Clock& clock_;
     Metrics& metrics_;
+    const KubeClustersOptions options_;
     const std::function<void(const KubeName&)> changed_;
 
     mutable std::mutex mutex_;
     std::condition_variable_any woken_;
-    std::set<KubeName> wanted_;
     std::map<KubeName, Entry> clusters_;
-    std::map<KubeName, Reference> references_;  // of all GitopsClusters there are
+    std::set<std::string> watched_;  // namespaces, "" = all
     bool poked_ = false;
-    bool synced_ = false;
-    std::string trouble_;
-    std::unique_ptr<KubeWatch> watch_;
+    std::unique_ptr<ClusterReferences> references_;
     std::jthread thread_;  // last: it ends before the rest goes
 };
 
 KubeClusters::KubeClusters(KubeClient& local, net::HttpClient& outbound, const Clock& clock,
-                           Metrics& metrics, std::function<void(const KubeName&)> changed)
-    : state_(std::make_unique<State>(local, outbound, clock, metrics, std::move(changed))) {}
+                           Metrics& metrics, KubeClustersOptions options,
+                           std::function<void(const KubeName&)> changed)
+    : state_(
+          std::make_unique<State>(local, outbound, clock, metrics, options, std::move(changed))) {}
 
 KubeClusters::~KubeClusters() = default;
 

@@ -1,11 +1,10 @@
 // KubeClusters: the clusters that targets name, by their GitopsCluster objects, and clients of
 // their API servers.
 //
-// A GitopsCluster (gitops.weave.works/v1alpha1) points to the Secret that holds its kubeconfig, in
-// its own namespace: capiClusterRef to <name>-kubeconfig with key `value`; secretRef to one with
-// key `value`, `value.yaml` or `kubeconfig`. It counts as soon as its condition Ready is True.
-// The Secret is got by name, and again every few minutes and when the cluster refuses us, so that
-// rotated credentials are followed. Kubeconfigs from Secrets may name neither files nor programs.
+// A GitopsCluster points to the Secret that holds its kubeconfig, in its own namespace. It counts
+// as soon as its condition Ready is True. The Secret is got by name, and again every few minutes
+// and when the cluster refuses us, so that rotated credentials are followed. Kubeconfigs from
+// Secrets may name neither files nor programs.
 //
 // Thread-safety: all functions from any thread. Lifetime: what it is given outlives it, and so does
 // it outlive every use of a client that it gave.
@@ -31,11 +30,16 @@ struct KubeCluster {
     std::shared_ptr<KubeClient> client;  // another one after every change of the kubeconfig
 };
 
+struct KubeClustersOptions {
+    // Each namespace that holds some is watched by itself: the rights may be of single ones.
+    bool by_namespace = false;
+};
+
 class KubeClusters {
 public:
     // changed: what of() says of this cluster is another thing now. Called on a thread of this.
     KubeClusters(KubeClient& local, net::HttpClient& outbound, const Clock& clock, Metrics& metrics,
-                 std::function<void(const KubeName&)> changed);
+                 KubeClustersOptions options, std::function<void(const KubeName&)> changed);
     ~KubeClusters();
     KubeClusters(const KubeClusters&) = delete;
     KubeClusters& operator=(const KubeClusters&) = delete;

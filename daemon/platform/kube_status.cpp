@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "platform/kube_grant.hpp"
+
 namespace promotiond::platform {
 namespace {
 
@@ -32,9 +34,9 @@ KubeReason reason_of(std::string_view reason, int code) {
     return code >= 500 ? KubeReason::ServerError : KubeReason::Malformed;
 }
 
-std::string_view advice_for(KubeReason reason) {
+std::string advice_for(KubeReason reason, std::string_view why) {
     switch (reason) {
-        case KubeReason::Forbidden: return "; grant it with a Role, see config/kubernetes";
+        case KubeReason::Forbidden: return "; " + grant_for(why);
         case KubeReason::Unauthorized: return "; check the token or the client certificate";
         default: return "";
     }
@@ -45,7 +47,7 @@ KubeError made(KubeReason reason, int code, const std::string& what, std::string
         reason,
         code,
         {kind_of(reason), "cannot " + what + ": " + std::string(why.substr(0, kLongestMessage)) +
-                              std::string(advice_for(reason))}};
+                              advice_for(reason, why)}};
 }
 
 std::chrono::milliseconds clamped(std::int64_t given) {

@@ -47,8 +47,10 @@ std::int32_t fetch_secret(CallState& call, std::string_view name, std::string_vi
     }
     const auto lack = lack_of(found.error());
     if (!lack) return PROMOTIOND_SECRET_INVALID;
-    call.lacks_secret({std::string(name), std::string(key), *lack});
-    if (*lack == AbsentSecret::Lack::Unavailable) return PROMOTIOND_SECRET_UNAVAILABLE;
+    const bool unavailable = *lack == AbsentSecret::Lack::Unavailable;
+    call.lacks_secret({std::string(name), std::string(key), *lack,
+                       unavailable ? found.error().message : std::string()});
+    if (unavailable) return PROMOTIOND_SECRET_UNAVAILABLE;
     return *lack == AbsentSecret::Lack::Key ? PROMOTIOND_SECRET_NO_KEY
                                             : PROMOTIOND_SECRET_NO_SECRET;
 }

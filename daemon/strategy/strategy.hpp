@@ -86,6 +86,7 @@ struct AbsentSecret {
     std::string key;
     // From far to near: the store says nothing, has no such secret, or one without that key.
     enum class Lack { Unavailable, Secret, Key } lack = Lack::Secret;
+    std::string why = {};  // in the words of a store that is unavailable
 };
 
 struct Answer {

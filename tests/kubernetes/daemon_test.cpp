@@ -172,8 +172,8 @@ TEST_CASE("daemon: what an application runs is read in each version and kind tha
 }
 
 TEST_CASE(
-    "daemon: however many Pipelines and versions, one watch for a kind, and no list while nothing "
-    "happens") {
+    "daemon: however many Pipelines and versions, one watch for a kind and namespace, and no list "
+    "while nothing happens") {
     const auto ns = make_spaces(management());
     make_application(management(), ns);
     make_application(management(), ns + "-prod");
@@ -192,14 +192,15 @@ TEST_CASE(
         REQUIRE(eventually(
             [&] { return condition(ns, "Ready", name) == "True ReconciliationSucceeded"; }));
     }
-    CHECK(eventually([&] { return asked("watch") == watches + 2; }));
+    // One of Pipelines, one of each target namespace.
+    CHECK(eventually([&] { return asked("watch") == watches + 3; }));
     for (const char* revision : {"1.0.0", "2.0.0", "3.0.0"}) {
         runs(management(), ns, revision);
         REQUIRE(eventually(
             [&] { return target(ns, "revision") == std::string("\"") + revision + "\""; }));
     }
-    CHECK(asked("watch") == watches + 2);
-    CHECK(asked("list") == lists + 2);
+    CHECK(asked("watch") == watches + 3);
+    CHECK(asked("list") == lists + 3);
 }
 
 TEST_CASE("daemon: a revision that runs in dev is promoted without any event, once, and told of") {

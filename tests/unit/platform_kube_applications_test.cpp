@@ -44,7 +44,8 @@ ScriptedAnswer group(const std::vector<std::string>& versions) {
 }
 
 struct Watching {
-    explicit Watching(std::vector<ScriptedAnswer> answers) : cluster(std::move(answers)) {}
+    explicit Watching(std::vector<ScriptedAnswer> answers, bool namespaces_apart = false)
+        : cluster(std::move(answers)), by_namespace(namespaces_apart) {}
 
     // "<pipeline> <revision> <version of the object>", as they were told.
     [[nodiscard]] bool hears(const std::string& what) {
@@ -55,12 +56,13 @@ struct Watching {
     }
 
     Cluster cluster;
+    const bool by_namespace;
     Guarded<std::vector<std::string>> told;
     KubeApplications applications{cluster.client,
                                   cluster.http,
                                   cluster.clock,
                                   cluster.metrics,
-                                  {.try_again = 1ms},
+                                  {.by_namespace = by_namespace, .try_again = 1ms},
                                   [this](std::vector<model::Observation> seen) {
                                       for (const auto& each : seen) {
                                           told.access()->push_back(each.pipeline.name + " " +
@@ -118,6 +120,25 @@ TEST_CASE("kube applications: Pipelines that name several versions of a kind sha
     const auto last = watching.cluster.server.requests().back();
     CHECK(last.starts_with("GET /apis/helm.toolkit.fluxcd.io/v2/helmreleases?"));
     CHECK(last.find("watch=") != std::string::npos);
+}
+
+TEST_CASE("kube applications: where rights are of single namespaces, nothing else is asked for") {
+    Watching watching(
+        {
+            group({"v2"}),
+            kinds(),
+            list_of({release("v2", "7", "1.0.0")}, "7"),
+            watch_of("", After::StaySilent),
+        },
+        true);
+    watching.applications.set_pipelines({pipeline()});
+    CHECK(watching.hears("app 1.0.0 helm.toolkit.fluxcd.io/v2"));
+    CHECK(eventually([&] { return watching.cluster.server.requests().size() == 4; }));
+    const auto requests = watching.cluster.server.requests();
+    for (const auto& each : {requests.at(2), requests.at(3)}) {
+        CHECK(
+            each.starts_with("GET /apis/helm.toolkit.fluxcd.io/v2/namespaces/team/helmreleases?"));
+    }
 }
 
 TEST_CASE("kube applications: a kind that the preferred version lacks is read in another one") {

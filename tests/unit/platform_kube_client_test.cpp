@@ -192,6 +192,38 @@ TEST_CASE("kube secrets: one that is deleted or forbidden is not served from mem
     }
 }
 
+TEST_CASE("kube client: a refusal says what to run, by plain names only") {
+    const auto message = [](const std::string& words) {
+        Cluster cluster({status(403, "Forbidden", words)});
+        const auto refused = cluster.client.get(kThings, {"team", "app"});
+        REQUIRE_FALSE(refused);
+        return refused.error().error.message;
+    };
+    const auto refusal = [](const std::string& user, const std::string& rest) {
+        return "things is forbidden: User \\\"" + user + "\\\" cannot " + rest;
+    };
+    CHECK_THAT(
+        message(refusal("system:serviceaccount:a:b",
+                        R"(get resource \"secrets\" in API group \"\" in the namespace \"team\")")),
+        Catch::EndsWith("; grant it: kubectl create role promotiond-secrets -n team --verb=get "
+                        "--resource=secrets && kubectl create rolebinding promotiond-secrets "
+                        "-n team --role=promotiond-secrets --serviceaccount=a:b"));
+    CHECK_THAT(
+        message(refusal(
+            "jane",
+            R"(watch resource \"pipelines/status\" in API group \"x.y\" at the cluster scope)")),
+        Catch::EndsWith("kubectl create clusterrole promotiond-pipelines-status "
+                        "--verb=get,list,watch --resource=pipelines.x.y/status && kubectl create "
+                        "clusterrolebinding promotiond-pipelines-status "
+                        "--clusterrole=promotiond-pipelines-status --user=jane"));
+    for (const char* user : {"$(reboot)", "a b", "--all"}) {
+        CHECK_THAT(
+            message(refusal(
+                user, R"(get resource \"secrets\" in API group \"\" in the namespace \"team\")")),
+            Catch::EndsWith("; grant it with a Role, see config/kubernetes"));
+    }
+}
+
 TEST_CASE("kube secrets: a right that is missing is named where readiness is asked") {
     Readiness readiness;
     Cluster cluster({status(403, "Forbidden", "no rule for secrets"),
