@@ -24,7 +24,7 @@ void Engine::State::wait_for_secret(Turn& turn, model::Promotion promotion,
     promotion.phase = Phase::Queued;
     // A plugin hears only that the store says nothing.
     const auto& why = answer.absent.front().why;
-    if (!why.empty()) promotion.reason += ": " + why;
+    if (!why.empty()) promotion.reason += (promotion.reason.empty() ? "" : ": ") + why;
     promotion.not_before = promotion.updated + wait;
     const auto anyway = clock.steady_now() + kTryAnyway;
     turn.again.push_back(

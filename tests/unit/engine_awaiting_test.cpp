@@ -27,6 +27,16 @@ struct Waiting : House {
 
 }  // namespace
 
+TEST_CASE("engine: what waits for a secret that the store refuses says so in the store's words") {
+    Waiting house;
+    house.carrier->absent = {
+        {"forge", "token", strategy::AbsentSecret::Lack::Unavailable, "no rule for secrets"}};
+    house.start();
+    const auto id = house.promote("1.0.0");
+    REQUIRE(house.was_looked_for(1));
+    CHECK(house.journal->promotion(id)->reason == "no rule for secrets");
+}
+
 TEST_CASE("engine: a secret that is not there costs no try, and no step but the first") {
     Waiting house;
     house.start();
