@@ -107,7 +107,7 @@ TEST_CASE("rights: what is taken away is named on /readyz, and used when it is b
     CHECK(daemon.ready());
     account.give();
     const std::string last = "\"1.0." + std::to_string(revision) + "\"";
-    CHECK(eventually([&] { return target(ns, "revision") == last; }, std::chrono::seconds(120)));
+    CHECK(eventually([&] { return target(ns, "revision") == last; }));
     CHECK(eventually([&] { return told().find("[+] status") != std::string::npos; }));
 }
 
@@ -146,8 +146,7 @@ TEST_CASE("rights: a target's namespace without any is told of, with what grants
     const auto error = std::string(
         status_of(ns).at("environments").at("prod").at("targets").at(0).at("error").as_string());
     run_commands_of(error);
-    CHECK(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; },
-                     std::chrono::seconds(120)));
+    CHECK(eventually([&] { return condition(ns, "Ready") == "True ReconciliationSucceeded"; }));
 }
 
 TEST_CASE("rights: a Secret that may not be read says who lacks which right, and what grants it") {
@@ -183,6 +182,6 @@ TEST_CASE("rights: a Secret that may not be read says who lacks which right, and
     CHECK(why.find("cannot get resource") != std::string::npos);
     CHECK(why.find("kubectl create role promotiond-secrets -n " + ns) != std::string::npos);
     run_commands_of(last("reason"));
-    CHECK(eventually([&] { return last("phase") == "Succeeded"; }, std::chrono::seconds(120)));
+    CHECK(eventually([&] { return last("phase") == "Succeeded"; }));
     CHECK(daemon.receiver.requests().size() == 1);
 }

@@ -33,7 +33,7 @@ TEST_CASE("engine: what waits for a secret that the store refuses says so in the
         {"forge", "token", strategy::AbsentSecret::Lack::Unavailable, "no rule for secrets"}};
     house.start();
     const auto id = house.promote("1.0.0");
-    REQUIRE(house.was_looked_for(1));
+    REQUIRE(house.carrier->was_looked_for(1));
     CHECK(house.journal->promotion(id)->reason == "no rule for secrets");
 }
 
