@@ -92,11 +92,15 @@ std::optional<Prepared> Change::prepare_secondhand() {
 }
 
 Result<ObjectId> Change::commit(const Prepared& prepared) {
+    return commit(prepared, commit_time(promotion_, call_));
+}
+
+Result<ObjectId> Change::commit(const Prepared& prepared, std::chrono::sys_seconds when) {
     CommitText text;
     text.message = pull_request_text(promotion_, {}).title;
     text.author_name = config_.author_name;
     text.author_email = config_.author_email;
-    text.when = commit_time(promotion_, call_);
+    text.when = when;
     return mirror_.commit(prepared.base_head, prepared.changes, text);
 }
 
@@ -111,11 +115,18 @@ Result<std::optional<Prepared>> Change::made_as(const ObjectId& head) {
         if (edited.error().kind == ErrorKind::Invalid) return std::optional<Prepared>();
         return Error(edited.error());
     }
-    const auto made = commit(then);
+    if (then.changes.empty()) return std::optional<Prepared>();
+    auto made = commit(then);
     if (!made) return Error(made.error());
     const auto same = mirror_.same_tree(*made, head);
     if (!same) return Error(same.error());
-    return *same ? std::optional(std::move(then)) : std::nullopt;
+    if (!*same) return std::optional<Prepared>();
+    // Its own time, which is the call's that made it where the event does not say when it happened.
+    const auto when = mirror_.last_change(head, then.changes.front().path);
+    if (!when) return Error(when.error());
+    made = commit(then, *when);
+    if (!made) return Error(made.error());
+    return *made == head ? std::optional(std::move(then)) : std::nullopt;
 }
 
 Result<ObjectId> Change::push(const Prepared& prepared, MovedBase moved_base,

@@ -2,6 +2,7 @@
 #ifndef PROMOTIOND_GITOPS_PULL_REQUEST_CHANGE_HPP
 #define PROMOTIOND_GITOPS_PULL_REQUEST_CHANGE_HPP
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,8 +38,9 @@ public:
     [[nodiscard]] std::optional<Prepared> prepare_secondhand();
 
     [[nodiscard]] Result<ObjectId> commit(const Prepared& prepared);
-    // What a commit of the remote branch holds, if it is this promotion's change of its parent and
-    // nothing else.
+    // What a commit of the remote branch holds, if it is the very commit that this promotion makes
+    // of its parent. The same files are not enough: somebody may have moved it over their own work,
+    // or have put an empty commit on top of that.
     [[nodiscard]] Result<std::optional<Prepared>> made_as(const ObjectId& head);
     // Makes the remote branch hold the change, and returns its head; pushes only if it does not
     // yet. Conflict: somebody moved the branch, or the base where that is refused, or the branch is
@@ -47,6 +49,7 @@ public:
                                         const std::optional<ObjectId>& from = {});
 
 private:
+    [[nodiscard]] Result<ObjectId> commit(const Prepared& prepared, std::chrono::sys_seconds when);
     [[nodiscard]] Result<void> edit(Prepared& prepared);
     [[nodiscard]] Result<void> edit_image(Prepared& prepared, const PromotedImage& image);
     [[nodiscard]] Result<bool> holds_already(const std::optional<ObjectId>& remote,

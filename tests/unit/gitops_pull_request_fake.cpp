@@ -80,12 +80,19 @@ Result<ObjectId> Mirror::commit(const ObjectId& parent, const std::vector<FileCh
                                 const CommitText& text) {
     auto tree = fake::remote.commits.at(parent).tree;
     for (const auto& change : changes) tree[change.path] = change.content;
-    return fake::remote.add(parent, std::move(tree),
-                            text.message + std::to_string(text.when.time_since_epoch().count()));
+    const auto id =
+        fake::remote.add(parent, std::move(tree),
+                         text.message + std::to_string(text.when.time_since_epoch().count()));
+    fake::remote.commits.at(id).when = text.when;
+    return id;
 }
 Result<std::string> Mirror::diff(const ObjectId& commit) { return "diff of " + commit; }
 Result<bool> Mirror::same_tree(const ObjectId& a, const ObjectId& b) {
     return fake::remote.commits.at(a).tree == fake::remote.commits.at(b).tree;
+}
+// As if every commit changed every file.
+Result<std::chrono::sys_seconds> Mirror::last_change(const ObjectId& commit, const std::string&) {
+    return fake::remote.commits.at(commit).when;
 }
 Result<std::optional<ObjectId>> Mirror::parent(const ObjectId& commit) {
     return std::optional(fake::remote.commits.at(commit).parent);

@@ -1,6 +1,7 @@
 // A repository in memory behind the Mirror class: the flow's other half, without git and network.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <string>
@@ -13,6 +14,7 @@ struct Commit {
     std::string parent;
     std::map<std::string, std::string> tree;
     std::string message;
+    std::chrono::sys_seconds when = {};
 };
 
 // What every Mirror of this program looks at.

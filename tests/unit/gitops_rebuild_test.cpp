@@ -140,6 +140,28 @@ TEST_CASE("rebuild: what somebody else has pushed to the branch stays, and that 
     CHECK(remote.pushes == 1);
 }
 
+// Neither is this promotion's own commit, though its tree is what the promotion would make of it.
+TEST_CASE("rebuild: a commit of somebody else's that looks like ours is theirs all the same") {
+    Scene scene;
+    const std::string ours = remote.branches[kBranch];
+    SECTION("an empty one on top of their own") {
+        remote.write(kBranch, "prod/more.yaml", "by: hand\n");
+        const std::string theirs = remote.branches[kBranch];
+        remote.branches[kBranch] = remote.add(theirs, remote.commits[theirs].tree, "run again");
+    }
+    SECTION("ours, moved over their own") {
+        const auto on = remote.commits[ours].parent;
+        auto tree = remote.commits[on].tree;
+        tree["prod/more.yaml"] = "by: hand\n";
+        const auto theirs = remote.add(on, tree, "by hand");
+        tree[kFile] = remote.read(kBranch, kFile);
+        remote.branches[kBranch] = remote.add(theirs, tree, "committed by another");
+    }
+    CHECK_THAT(scene.look().summary, Catch::Contains("somebody else has pushed"));
+    CHECK(remote.read(kBranch, "prod/more.yaml") == "by: hand\n");
+    CHECK(remote.pushes == 1);
+}
+
 TEST_CASE("rebuild: a branch that somebody moves at the last moment stays as they have it") {
     Scene scene;
     remote.before_push = [] { remote.write(kBranch, "prod/more.yaml", "by: hand\n"); };
