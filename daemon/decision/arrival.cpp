@@ -37,21 +37,22 @@ bool nothing_else_on_its_way(const std::vector<Promotion>& promotions, const Pro
     return last == nullptr || last->revision == waiting.revision;
 }
 
-// True if the revision was promoted there before, and another one since that is, or will be, there
-// in its place: what runs there now is not what will.
-bool was_replaced(const Environment& environment, const History& history,
-                  const std::string& revision) {
-    return std::any_of(
-        history.promotions.begin(), history.promotions.end(), [&](const auto& entry) {
-            const auto& [place, promotions] = entry;
-            if (place.first != environment.name || promotions.empty()) return false;
-            const auto& latest = promotions.back();
-            const bool stands =
-                model::unfinished(latest.phase) || latest.phase == model::Phase::Succeeded;
-            return stands && latest.revision != revision &&
-                   std::any_of(promotions.begin(), promotions.end(),
-                               [&](const auto& earlier) { return earlier.revision == revision; });
-        });
+// True if the revision, which runs there, is about to go: another one is on its way, or came last
+// and is not seen there yet. evidence: of all targets of the promotions' scope.
+bool is_going(const std::vector<Promotion>& promotions,
+              const std::vector<const Evidence*>& evidence, const std::string& revision) {
+    const auto brings_it = [&](const Promotion& each) { return each.revision == revision; };
+    const auto last = std::find_if(promotions.rbegin(), promotions.rend(),
+                                   [](const auto& each) { return each.phase == Phase::Succeeded; });
+    if (last != promotions.rend() && !brings_it(*last)) {
+        if (std::any_of(last, promotions.rend(), brings_it)) return true;
+        for (const Evidence* each : evidence) {
+            if (each->seen < last->updated) return true;
+        }
+    }
+    return std::any_of(promotions.begin(), promotions.end(), [&](const Promotion& each) {
+        return model::unfinished(each.phase) && !brings_it(each);
+    });
 }
 
 bool has_arrived(const Environment& environment, const History& known,
@@ -75,10 +76,25 @@ bool runs_in(const Environment& environment, const std::string& target, const Hi
            });
 }
 
-bool runs_to_stay(const Environment& environment, const History& history,
+bool ran_in(const Environment& environment, const std::string& target, const History& history,
+            const std::string& revision, WallTime before) {
+    const auto evidence = evidence_of(environment, target, history);
+    return runs_in(environment, target, history, revision) &&
+           std::all_of(evidence.begin(), evidence.end(),
+                       [&](const Evidence* each) { return each->seen < before; });
+}
+
+bool runs_to_stay(const Environment& environment, const std::string& target, const History& history,
                   const std::string& revision) {
-    return runs_in(environment, "", history, revision) &&
-           !was_replaced(environment, history, revision);
+    if (!runs_in(environment, target, history, revision)) return false;
+    return std::none_of(history.promotions.begin(), history.promotions.end(),
+                        [&](const auto& entry) {
+                            const auto& [place, promotions] = entry;
+                            if (place.first != environment.name) return false;
+                            if (!target.empty() && place.second != target) return false;
+                            const auto evidence = evidence_of(environment, place.second, history);
+                            return !evidence.empty() && is_going(promotions, evidence, revision);
+                        });
 }
 
 void add_arrivals(const Environment& environment, const History& history, Decision& decision) {

@@ -12,9 +12,14 @@ namespace promotiond::decision {
 [[nodiscard]] bool runs_in(const model::Environment& environment, const std::string& target,
                            const model::History& history, const std::string& revision);
 
-// True if the whole environment runs the revision, and nothing else was promoted there since that
-// is, or will be, there in its place.
-[[nodiscard]] bool runs_to_stay(const model::Environment& environment,
+// True if they do, and were seen to before that time.
+[[nodiscard]] bool ran_in(const model::Environment& environment, const std::string& target,
+                          const model::History& history, const std::string& revision,
+                          WallTime before);
+
+// True if they do, and nothing else is on its way there, or was merged since and is to be seen
+// there yet: nothing has to be promoted for it.
+[[nodiscard]] bool runs_to_stay(const model::Environment& environment, const std::string& target,
                                 const model::History& history, const std::string& revision);
 
 // Adds to the decision, which has evidence of this environment, what has arrived there.

@@ -183,7 +183,7 @@ Result<Decision> decide(const Pipeline& pipeline, const History& history,
     }
     // Nobody is asked for what is there. Whatever else finds nothing to change.
     if (pipeline.policy_for(**next)->manual &&
-        runs_to_stay(**next, history, event.event.revision)) {
+        runs_to_stay(**next, "", history, event.event.revision)) {
         Decision decision =
             ignored({"already-runs", event.event.revision + " runs in all targets of " +
                                          (*next)->name + " already"});

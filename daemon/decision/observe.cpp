@@ -70,7 +70,7 @@ Decision onward(const Pipeline& pipeline, std::size_t index, const History& hist
     if (auto complaint = missing_strategy(pipeline, next)) {
         return remembered("no-strategy", std::move(*complaint));
     }
-    if (runs_to_stay(next, history, seen.revision)) {
+    if (runs_to_stay(next, "", history, seen.revision)) {
         return remembered("already-runs",
                           seen.revision + " runs in all targets of " + next.name + " already");
     }

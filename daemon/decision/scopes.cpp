@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "decision/arrival.hpp"
 #include "decision/reach.hpp"
 
 namespace promotiond::decision {
@@ -34,7 +35,7 @@ public:
         const auto last = std::find_if(
             promotions.rbegin(), promotions.rend(),
             [&revision](const Promotion& other) { return other.revision == revision; });
-        if (last == promotions.rend()) return add_due(target, promotions, 0, into);
+        if (last == promotions.rend()) return first_time(target, promotions, into);
         if (last == promotions.rbegin()) {
             into.existing.push_back(last->id);
             into.reasons.push_back(
@@ -45,13 +46,35 @@ public:
         if (moved_back_from(promotions.back())) {
             return add_due(target, promotions, last->ordinal + 1, into);
         }
-        into.reasons.push_back(
-            {"merely-behind", promotions.back().revision + " came to " + place(target) + " after " +
-                                  revision + "; a target that is merely behind does not bring " +
-                                  revision + " back"});
+        add_behind(target, promotions.back(), into);
     }
 
 private:
+    // It was never promoted there, and may have come by other means.
+    void first_time(const std::string& target, const std::vector<Promotion>& promotions,
+                    Decision& into) const {
+        const std::string& revision = cause_.revision;
+        if (runs_to_stay(next_, target, history_, revision)) {
+            if (pipeline_.policy_for(next_)->manual) {
+                into.reasons.push_back(
+                    {"already-runs", revision + " runs in " + place(target) + " already"});
+                return;
+            }
+        } else if (!promotions.empty() && !moved_back_from(promotions.back()) &&
+                   ran_in(next_, target, history_, revision, promotions.back().created)) {
+            return add_behind(target, promotions.back(), into);
+        }
+        add_due(target, promotions, 0, into);
+    }
+
+    void add_behind(const std::string& target, const Promotion& latest, Decision& into) const {
+        const std::string& revision = cause_.revision;
+        into.reasons.push_back(
+            {"merely-behind", latest.revision + " came to " + place(target) + " after " + revision +
+                                  "; a target that is merely behind does not bring " + revision +
+                                  " back"});
+    }
+
     [[nodiscard]] std::string place(const std::string& target) const {
         return target.empty() ? next_.name : next_.name + "/" + target;
     }
