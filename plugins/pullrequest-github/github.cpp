@@ -158,8 +158,7 @@ Result<HttpResponse> GitHub::send(const std::string& method, const std::string& 
     return exchange(call_, access_, std::move(request), doing);
 }
 
-Result<HttpResponse> GitHub::look_again(const std::string& path, Keep keep,
-                                        const std::string& doing) {
+Result<HttpResponse> GitHub::look_again(const std::string& path, const std::string& doing) {
     sdk::HttpRequest request;
     request.url = site_.api + path;
     const std::string url = request.url;
@@ -170,7 +169,7 @@ Result<HttpResponse> GitHub::look_again(const std::string& path, Keep keep,
     if (response->code == 304 && known) {
         response->body = known->body;
     } else if (const std::string etag(response->header("etag")); !etag.empty()) {
-        access_.remembered->keep(url, {etag, keep == Keep::Answer ? response->body : ""});
+        access_.remembered->keep(url, {etag, response->body});
     }
     return response;
 }

@@ -91,9 +91,7 @@ private:
                                                       const std::string& body,
                                                       const std::string& doing);
     // Of what is read with each look: 304 with the body that is remembered, if it has not changed.
-    // Without its body only the code is to be looked at.
-    enum class Keep { Answer, News };
-    [[nodiscard]] sdk::Result<sdk::HttpResponse> look_again(const std::string& path, Keep keep,
+    [[nodiscard]] sdk::Result<sdk::HttpResponse> look_again(const std::string& path,
                                                             const std::string& doing);
     [[nodiscard]] sdk::Result<sdk::gitops::PullRequest> read(const sdk::HttpResponse& response,
                                                              const std::string& doing);
@@ -112,8 +110,21 @@ private:
     [[nodiscard]] sdk::Result<Standing> standing_of(const std::string& node_id,
                                                     const std::string& doing);
     void add_rules(const std::string& base, Standing& standing);
-    [[nodiscard]] std::vector<std::string> reports_on(const std::string& commit) const;
-    [[nodiscard]] bool nothing_reported(const std::string& commit);
+    // Statuses and check runs of a pull request's commit, each remembered with the obstacle that
+    // was seen after it. They are news until that is the obstacle of the last look that was handed
+    // on.
+    struct Reports {
+        struct Report {
+            std::string key = {};  // in what is remembered
+            std::string etag = {};
+            std::string obstacle = {};
+            bool unchanged = false;
+        };
+        std::vector<Report> seen;
+        [[nodiscard]] bool led_to(const std::string& obstacle) const;
+    };
+    [[nodiscard]] Reports reports_on(const std::string& commit, const std::string& node_id);
+    void keep(const Reports& reports, const std::string& obstacle);
     [[nodiscard]] sdk::Result<std::string> obstacle(const std::string& node_id,
                                                     const std::string& base);
     // The answer's data, as JSON text.

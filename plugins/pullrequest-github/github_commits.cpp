@@ -57,7 +57,7 @@ Result<std::vector<CommitStatus>> GitHub::statuses(const std::string& commit) {
         const auto response = look_again(repository() + "/commits/" + commit +
                                              "/statuses?per_page=" + std::to_string(kPage) +
                                              "&page=" + std::to_string(page),
-                                         Keep::Answer, doing);
+                                         doing);
         if (!response) return Error(response.error());
         const auto size = each_of(response->body, [&](const Poco::JSON::Object& status) {
             out.push_back({forge::text(status, "context"), std::nullopt,

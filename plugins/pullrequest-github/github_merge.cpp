@@ -1,4 +1,4 @@
-// Being merged: looks at what is in the way, and automatic merge, on and off.
+// Being merged: automatic merge, on and off.
 #include <Poco/Exception.h>
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
@@ -8,7 +8,6 @@
 
 #include "answer.hpp"
 #include "forge/answer.hpp"
-#include "forge/names.hpp"
 #include "github.hpp"
 #include "standing.hpp"
 
@@ -18,39 +17,10 @@ namespace {
 using forge::text_of;
 using sdk::Error;
 using sdk::ErrorKind;
-using sdk::HttpResponse;
 using sdk::Result;
 using sdk::gitops::PullRequest;
 using sdk::gitops::PullRequestOptions;
-using sdk::gitops::PullRequestState;
 using Object = Poco::JSON::Object;
-
-// What the next look needs of the last one, in PullRequest::etag: a line each. Neither entity tags
-// nor ids nor our own clauses hold line breaks.
-struct Glance {
-    std::string etag;
-    std::string node_id;
-    std::string base;
-    std::string obstacle;
-    std::string head_sha;
-};
-
-Glance glance_of(std::string_view text) {
-    const auto line = [&text] {
-        const std::string out(text.substr(0, text.find('\n')));
-        text.remove_prefix(std::min(text.size(), out.size() + 1));
-        return out;
-    };
-    Glance last;
-    for (auto* part : {&last.etag, &last.node_id, &last.base, &last.obstacle, &last.head_sha})
-        *part = line();
-    return last;
-}
-
-std::string text_of_glance(const PullRequest& request) {
-    return request.etag + "\n" + request.node_id + "\n" + request.base_branch + "\n" +
-           request.obstacle + "\n" + request.head_sha;
-}
 
 bool says(const Error& error, std::string_view words) {
     return forge::lower(error.message).find(words) != std::string::npos;
@@ -132,96 +102,6 @@ Result<Standing> GitHub::standing_of(const std::string& node_id, const std::stri
     auto standing = read_standing(*answer);
     if (!standing) return context(std::move(standing).error(), doing);
     return standing;
-}
-
-// Rulesets name their required checks by REST only (a classic rule's come with GraphQL).
-void GitHub::add_rules(const std::string& base, Standing& standing) {
-    const auto response =
-        look_again(repository() + "/rules/branches/" + encoded(base) + "?per_page=100",
-                   Keep::Answer, "cannot see the rules of " + base);
-    const auto rules = response ? read_rules(response->body) : Result<Rules>(response.error());
-    if (!rules) return;  // GitHub's "blocked" is told all the same
-    for (const auto& check : forge::missing(rules->checks, standing.checks)) {
-        standing.waits_for.push_back("check " + forge::words(check, {}));
-    }
-    if (!standing.waits_for.empty()) return;
-    for (const auto& rule : rules->others) {
-        if (rule == "required_signatures") standing.waits_for.emplace_back("signed commits");
-        if (rule == "required_deployments") standing.waits_for.emplace_back("deployments");
-        if (rule == "code_scanning") standing.waits_for.emplace_back("code scanning");
-    }
-}
-
-Result<std::string> GitHub::obstacle(const std::string& node_id, const std::string& base) {
-    auto standing = standing_of(node_id, "cannot see what keeps the pull request from its merge");
-    if (!standing) return std::move(standing).error();
-    if (standing->merge_state == "BLOCKED" && standing->waits_for.empty() && !standing->in_queue) {
-        add_rules(base, *standing);
-    }
-    return obstacle_of(*standing);
-}
-
-std::vector<std::string> GitHub::reports_on(const std::string& commit) const {
-    const std::string path = repository() + "/commits/" + commit;
-    return {path + "/status?per_page=100", path + "/check-runs?per_page=100"};
-}
-
-// True if neither a status nor a check run of the commit has changed since this was asked last.
-bool GitHub::nothing_reported(const std::string& commit) {
-    if (access_.remembered == nullptr || commit.empty()) return false;
-    bool news = false;
-    for (const auto& path : reports_on(commit)) {
-        const auto seen = look_again(path, Keep::News, "cannot see what was reported");
-        news = news || !seen || seen->code != 304;
-    }
-    return !news;
-}
-
-// Checks that report change nothing of the pull request itself: while something is in the way it is
-// asked for besides, and only if that has changed is the whole read again. What reports say GitHub
-// tells at no cost as long as it is the same; only of its merge queue it says nothing there.
-Result<std::optional<PullRequest>> GitHub::by_number(std::uint64_t number,
-                                                     const std::string& etag) {
-    const Glance last = glance_of(etag);
-    const std::string doing = "cannot look at pull request #" + std::to_string(number);
-    const std::string url = site_.api + pulls() + "/" + std::to_string(number);
-    sdk::HttpRequest request;
-    request.url = url;
-    if (!last.etag.empty()) request.headers.emplace_back("If-None-Match", last.etag);
-    auto response = exchange(call_, access_, std::move(request), doing);
-    if (!response) return std::move(response).error();
-    std::optional<std::string> obstacle_now;
-    if (response->code == 304) {
-        if (last.obstacle.empty()) return std::optional<PullRequest>();
-        if (!is_of_queue(last.obstacle) && nothing_reported(last.head_sha)) {
-            return std::optional<PullRequest>();
-        }
-        auto now = obstacle(last.node_id, last.base);
-        if (!now && access_.remembered != nullptr) {
-            for (const auto& path : reports_on(last.head_sha)) {
-                access_.remembered->forget(site_.api + path);
-            }
-        }
-        if (!now || *now == last.obstacle) return std::optional<PullRequest>();
-        obstacle_now = *std::move(now);
-        response = send("GET", url.substr(site_.api.size()), "", doing);
-        if (!response) return std::move(response).error();
-    }
-    auto found = read(*response, doing);
-    if (!found) return std::move(found).error();
-    if (found->number != number) {
-        return Error{ErrorKind::Transient, doing + ": bad answer: it has another number"};
-    }
-    if (found->state == PullRequestState::Open && tells_merge_state(response->body)) {
-        if (!obstacle_now) {
-            auto now = obstacle(found->node_id, found->base_branch);
-            if (!now) call_.log(sdk::Level::Debug, now.error().message);
-            obstacle_now = now ? *std::move(now) : last.obstacle;
-        }
-        found->obstacle = *obstacle_now;
-        found->etag = text_of_glance(*found);
-    }
-    return std::optional(*std::move(found));
 }
 
 Result<void> GitHub::merge_now(const PullRequest& existing, const std::string& method,

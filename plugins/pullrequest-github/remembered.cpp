@@ -23,11 +23,6 @@ void Remembered::keep(const std::string& url, Answer answer) {
     while (entries_.size() > kMost || bytes_ > kMostBytes) drop(std::prev(entries_.end()));
 }
 
-void Remembered::forget(const std::string& url) {
-    const std::lock_guard lock(mutex_);
-    if (const auto old = by_url_.find(url); old != by_url_.end()) drop(old->second);
-}
-
 void Remembered::drop(Entries::iterator entry) {
     bytes_ -= entry->answer.body.size();
     by_url_.erase(entry->url);

@@ -25,12 +25,11 @@ public:
 
     struct Answer {
         std::string etag;
-        std::string body;  // empty where only news matters
+        std::string body;  // or what it has led to, where only news matters
     };
     [[nodiscard]] std::optional<Answer> find(const std::string& url);
-    // One that is larger than all may be is not kept.
+    // One that is larger than all may be is not kept, nor is what was kept before it.
     void keep(const std::string& url, Answer answer);
-    void forget(const std::string& url);
 
 private:
     struct Entry {

@@ -1,7 +1,7 @@
 set(github ${CMAKE_CURRENT_LIST_DIR}/plugin_github)
 promotiond_test(plugin_github
     SOURCES ${github}_test.cpp ${github}_options_test.cpp ${github}_merge_test.cpp ${github}_app_test.cpp ${github}_config_test.cpp
-            ${github}_status_test.cpp
+            ${github}_look_test.cpp ${github}_status_test.cpp
             ${PROJECT_SOURCE_DIR}/plugins/pullrequest-github/strategy.cpp
     LINKS pullrequest_github_parts promotiond::gitops Poco::JSON Poco::JWT Poco::Crypto
     LABELS unit)
