@@ -58,17 +58,6 @@ Result<PullRequest> find_or_create(const Promotion& promotion, const PullRequest
     return forge.update(*found, text);
 }
 
-// What an earlier config let merge by itself must not do so with a revision that waits for people.
-// Where it cannot be switched off for good, apply() says so.
-Result<void> hold(std::optional<PullRequest>& found, const PullRequestOptions& options,
-                  Forge& forge) {
-    if (!found || !found->auto_merge || options.auto_merge) return {};
-    auto stopped = forge.stop_auto_merge(*found);
-    if (!stopped) return passes(stopped.error()) ? std::move(stopped) : Result<void>();
-    found->auto_merge = false;
-    return {};
-}
-
 Outcome already_there(const Promotion& promotion) {
     return Outcome::done().with_summary("already at " + std::string(promotion.revision));
 }
@@ -124,8 +113,9 @@ Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig&
         if (*found && (*found)->base_branch != prepared->base) {
             found = std::optional<PullRequest>();
         }
-        if (auto held = hold(*found, config.options, forge); !held) {
-            return Outcome::from(held.error());
+        if (*found) {
+            const auto held = hold(**found, config.options, forge);
+            if (!held) return Outcome::from(held.error());
         }
         // A base that never holds still must not keep the request from opening.
         const auto pushed =
@@ -145,8 +135,7 @@ Outcome promote(const Promotion& promotion, Call& call, const PullRequestConfig&
                                       *std::move(found), forge);
         if (request) {
             request->head_sha = *pushed;
-            return complete(promotion, call, config, mirror, forge, *request, opened,
-                            prepared->base_head);
+            return complete(promotion, call, config, mirror, forge, *request, opened, *prepared);
         }
         const Error failure = context(std::move(request).error(), "cannot open pull request");
         // The branch was deleted since, or the forge is behind its own git: looked at again.
@@ -217,6 +206,7 @@ Outcome observe(const Promotion& promotion, std::string_view external_id, std::s
     last->set("etag", request.etag);
     last->set("url", request.url);
     last->set("repository", config.url);
+    if (!request.head_sha.empty()) last->set("head", request.head_sha);
     if (request.conflicts) {
         last->set("conflicts", true);
     } else {

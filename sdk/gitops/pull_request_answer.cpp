@@ -14,19 +14,6 @@ namespace {
 constexpr std::uint32_t kTriesForOptions = 3;
 constexpr std::size_t kLargestDiff = 32u << 10;  // bytes kept in the details
 
-Poco::JSON::Object details_of(const PullRequest& request) {
-    Poco::JSON::Object details;
-    details.set("number", static_cast<Poco::UInt64>(request.number));
-    details.set("url", request.url);
-    details.set("branch", request.head_branch);
-    details.set("base", request.base_branch);
-    details.set("commit", request.head_sha);
-    details.set("title", request.title);
-    details.set("body", request.body);
-    details.set("etag", request.etag);
-    return details;
-}
-
 void add_diff(Poco::JSON::Object& details, Mirror& mirror, const ObjectId& commit) {
     auto diff = mirror.diff(commit);
     if (diff && diff->size() <= kLargestDiff && is_utf8(*diff)) details.set("diff", *diff);
@@ -61,31 +48,59 @@ Outcome settled(const PullRequest& request) {
     return Outcome::rejected(name + " was closed without a merge" + why + ": " + request.url);
 }
 
+Result<void> hold(PullRequest& request, const PullRequestOptions& options, Forge& forge) {
+    if (!request.auto_merge || options.auto_merge) return {};
+    auto stopped = forge.stop_auto_merge(request);
+    if (!stopped) return passes(stopped.error()) ? std::move(stopped) : Result<void>();
+    request.auto_merge = false;
+    return {};
+}
+
+Poco::JSON::Object::Ptr details_of(const PullRequestConfig& config, Mirror& mirror,
+                                   const PullRequest& request, const Prepared& prepared) {
+    Poco::JSON::Object::Ptr details = new Poco::JSON::Object;  // Poco's own shared pointer
+    details->set("number", static_cast<Poco::UInt64>(request.number));
+    details->set("url", request.url);
+    details->set("branch", request.head_branch);
+    details->set("base", request.base_branch);
+    details->set("commit", request.head_sha);
+    details->set("title", request.title);
+    details->set("body", request.body);
+    details->set("etag", request.etag);
+    details->set("repository", config.url);
+    details->set("baseCommit", prepared.base_head);
+    Poco::JSON::Array::Ptr changed = new Poco::JSON::Array;
+    for (const auto& line : prepared.changed) changed->add(line);
+    details->set("changed", changed);
+    add_diff(*details, mirror, request.head_sha);
+    return details;
+}
+
+void keep_warnings(Poco::JSON::Object& details, const Result<std::vector<std::string>>& applied,
+                   Call& call) {
+    Poco::JSON::Array list;
+    for (const auto& warning :
+         applied ? *applied : std::vector<std::string>{applied.error().message}) {
+        call.log(Level::Warn, warning);
+        list.add(warning);
+    }
+    details.set("warnings", list);
+}
+
 Outcome complete(const Promotion& promotion, Call& call, const PullRequestConfig& config,
                  Mirror& mirror, Forge& forge, const PullRequest& request, Opened opened,
-                 const ObjectId& base_head) {
+                 const Prepared& prepared) {
     if (request.state != PullRequestState::Open) return settled(request);
     auto warnings = forge.apply(request, config.options);
     if (!warnings && passes(warnings.error()) && promotion.attempt < kTriesForOptions) {
         return Outcome::from(warnings.error());
     }
-    // Labels and the like are no reason to undo what is open already.
-    const std::vector<std::string> warned =
-        warnings ? *warnings : std::vector<std::string>{warnings.error().message};
-    Poco::JSON::Array list;
-    for (const auto& warning : warned) {
-        call.log(Level::Warn, warning);
-        list.add(warning);
-    }
-    auto details = details_of(request);
-    details.set("repository", config.url);
-    details.set("baseCommit", base_head);
-    details.set("warnings", list);
-    add_diff(details, mirror, request.head_sha);
+    auto details = details_of(config, mirror, request, prepared);
+    keep_warnings(*details, warnings, call);
     return Outcome::pending(request.url, std::to_string(request.number))
         .with_summary("pull request #" + std::to_string(request.number) +
                       (opened == Opened::Updated ? " updated: " : " opened: ") + request.title)
-        .with_details(text_of(details));
+        .with_details(text_of(*details));
 }
 
 }  // namespace promotiond::sdk::inline v1::gitops

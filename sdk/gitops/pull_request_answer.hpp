@@ -1,5 +1,5 @@
 // What the host is told of a promotion whose pull request stands: the outcome, and the details by
-// which it is known again.
+// which it is known again. And what is done to a request on the way there, opened or built anew.
 #ifndef PROMOTIOND_GITOPS_PULL_REQUEST_ANSWER_HPP
 #define PROMOTIOND_GITOPS_PULL_REQUEST_ANSWER_HPP
 
@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "promotiond/gitops/pull_request.hpp"
+#include "pull_request_change.hpp"
 
 namespace promotiond::sdk::inline v1::gitops {
 
@@ -22,12 +23,24 @@ namespace promotiond::sdk::inline v1::gitops {
 // Of one that is merged or closed.
 [[nodiscard]] Outcome settled(const PullRequest& request);
 
+// What an earlier config let merge by itself must not do so with a revision that waits for people.
+// Where it cannot be switched off for good, apply() says so.
+[[nodiscard]] Result<void> hold(PullRequest& request, const PullRequestOptions& options,
+                                Forge& forge);
+
+// Of an open one whose branch holds that change, as head_sha.
+[[nodiscard]] Poco::JSON::Object::Ptr details_of(const PullRequestConfig& config, Mirror& mirror,
+                                                 const PullRequest& request,
+                                                 const Prepared& prepared);
+// Logged and kept: labels and the like are no reason to undo what is open already.
+void keep_warnings(Poco::JSON::Object& details, const Result<std::vector<std::string>>& applied,
+                   Call& call);
+
 enum class Opened { Created, Updated };
-// Of one whose branch was pushed, on that head of the base: sets the options and tells the rest.
+// Of one whose branch was pushed: sets the options and tells the rest.
 [[nodiscard]] Outcome complete(const Promotion& promotion, Call& call,
                                const PullRequestConfig& config, Mirror& mirror, Forge& forge,
-                               const PullRequest& request, Opened opened,
-                               const ObjectId& base_head);
+                               const PullRequest& request, Opened opened, const Prepared& prepared);
 
 }  // namespace promotiond::sdk::inline v1::gitops
 

@@ -40,6 +40,7 @@ Result<PullRequest> MemoryForge::create(const std::string& head, const std::stri
 
 Result<PullRequest> MemoryForge::update(const PullRequest& existing, const PullRequestText& text) {
     calls.push_back("update");
+    if (update_error) return *update_error;
     auto& request = all.at(existing.number - 1);
     request.title = text.title;
     request.body = text.body;
@@ -62,6 +63,7 @@ Result<std::optional<PullRequest>> MemoryForge::by_number(std::uint64_t number,
 
 Result<void> MemoryForge::stop_auto_merge(const PullRequest& existing) {
     calls.push_back("stop");
+    on_stop();
     if (stop_error) return *stop_error;
     all.at(existing.number - 1).auto_merge = false;
     return {};

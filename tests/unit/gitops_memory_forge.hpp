@@ -1,6 +1,7 @@
 // A forge in memory: pull requests in a list, and the faults that the flow has to live with.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,10 @@ public:
     std::vector<PullRequest> all;
     std::vector<std::string> calls;
     std::optional<Error> find_error;
+    std::optional<Error> update_error;
     std::optional<Error> apply_error;
     std::optional<Error> stop_error;
+    std::function<void()> on_stop = [] {};
     bool lose_answer_of_create = false;
     bool hide_from_first_find = false;
 

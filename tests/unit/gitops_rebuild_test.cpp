@@ -53,11 +53,17 @@ public:
         request().conflicts = true;
         request().etag += "'";
     }
+    // The forge has seen what is on the branch, with which the base does not conflict.
+    void sees_branch() {
+        request().head_sha = remote.branches[kBranch];
+        says_nothing();
+    }
     void says_nothing() {
         request().obstacle.clear();
         request().conflicts = false;
         request().etag += "'";
     }
+    void event_without_time() { promotion_.event = R"({"message":"ok"})"; }
     PullRequest& request() { return forge.all.at(0); }
     [[nodiscard]] static std::string built_on() {
         return remote.commits.at(remote.branches.at(kBranch)).parent;
@@ -172,15 +178,106 @@ TEST_CASE("rebuild: a branch that somebody moves at the last moment stays as the
 
 TEST_CASE("rebuild: one whose answer was lost is known again, and its text and options are set") {
     Scene scene;
+    SECTION("made when the event says") {}
+    SECTION("made when the call was") { scene.event_without_time(); }
     const Outcome before = scene.last;
     (void)scene.look();
     scene.last = before;
     scene.forge.calls.clear();
-    scene.says_conflict();
+    scene.host.advance(std::chrono::seconds(60));
+    scene.sees_branch();
     CHECK_THAT(scene.look().summary, Catch::Contains("was built anew"));
-    CHECK_THAT(scene.last.details, Catch::Contains(remote.branches[kBranch]));
+    CHECK_THAT(scene.last.details,
+               Catch::Contains("\"commit\":\"" + remote.branches[kBranch]) &&
+                   Catch::Contains("\"baseCommit\":\"" + remote.branches["main"]));
     CHECK(remote.pushes == 2);
     CHECK(scene.forge.calls == std::vector<std::string>{"look", "look", "apply"});
+    const int fetches = remote.fetches;
+    CHECK(scene.look().summary.empty());
+    CHECK(remote.fetches == fetches);
+}
+
+TEST_CASE("rebuild: what the request could not be told after the push is told at a later look") {
+    Scene scene;
+    remote.write("main", kFile, tags("1.0.1", "2.0.0"));
+    const Error fault = GENERATE(Error{ErrorKind::Transient, "timed out"},
+                                 Error{ErrorKind::Cancelled, "asked to stop"});
+    SECTION("its text") { scene.forge.update_error = fault; }
+    SECTION("its options") { scene.forge.apply_error = fault; }
+    CHECK(scene.look().code == PROMOTIOND_PENDING);
+    CHECK_THAT(scene.last.details, Catch::Contains("\"commit\":\"" + remote.branches[kBranch]));
+    scene.sees_branch();
+    CHECK(scene.look().code == PROMOTIOND_PENDING);
+    scene.forge.update_error.reset();
+    scene.forge.apply_error.reset();
+    scene.forge.calls.clear();
+    (void)scene.look();
+    CHECK_THAT(scene.request().body, Catch::Contains("from 1.0.1 to 1.1.0"));
+    CHECK(scene.forge.calls.back() == "apply");
+    scene.forge.calls.clear();
+    (void)scene.look();
+    CHECK(scene.forge.calls == std::vector<std::string>{"look"});
+    CHECK(remote.pushes == 2);
+}
+
+TEST_CASE("rebuild: nothing merges by itself what is to wait, and the gate lets it go anew") {
+    Scene scene;
+    scene.request().auto_merge = true;
+    const std::string before = remote.branches[kBranch];
+    std::string at_stop;
+    scene.forge.on_stop = [&] { at_stop = remote.branches[kBranch]; };
+    SECTION("stopped before the push") {
+        (void)scene.look();
+        CHECK(at_stop == before);
+        CHECK_FALSE(scene.request().auto_merge);
+        CHECK(remote.pushes == 2);
+    }
+    SECTION("not pushed where it cannot be stopped now") {
+        scene.forge.stop_error = Error{ErrorKind::Transient, "timed out"};
+        CHECK(scene.look().code == PROMOTIOND_PENDING);
+        CHECK(remote.pushes == 1);
+    }
+    SECTION("where the push fails the gate is closed all the same") {
+        scene.last.details.insert(1, "\"gate\":\"open\",");
+        remote.push_error = Error{ErrorKind::Transient, "timed out"};
+        CHECK_THAT(scene.look().details, !Catch::Contains("\"gate\""));
+    }
+    SECTION("left on where it is asked for") {
+        scene.config.options.auto_merge = true;
+        (void)scene.look();
+        CHECK(scene.request().auto_merge);
+        CHECK(remote.pushes == 2);
+    }
+}
+
+TEST_CASE("rebuild: being asked to stop is no fault of the request") {
+    Scene scene;
+    scene.mirror_error = Error{ErrorKind::Cancelled, "asked to stop"};
+    CHECK_THAT(scene.look().summary, !Catch::Contains("asked to stop"));
+    CHECK_THAT(scene.last.details, !Catch::Contains("asked to stop"));
+}
+
+TEST_CASE("rebuild: somebody else's push is looked at once, until there is another one") {
+    Scene scene;
+    remote.write(kBranch, "prod/more.yaml", "by: hand\n");
+    scene.sees_branch();
+    CHECK_THAT(scene.look().summary, !Catch::Contains("somebody else"));
+    const int fetches = remote.fetches;
+    (void)scene.look();
+    CHECK(remote.fetches == fetches);
+    scene.says_conflict();
+    CHECK_THAT(scene.look().summary, Catch::Contains("somebody else has pushed"));
+    const int after = remote.fetches;
+    scene.forge.calls.clear();
+    CHECK(scene.look().summary.empty());
+    CHECK(remote.fetches == after);
+    CHECK(scene.forge.calls == std::vector<std::string>{"look"});
+    SECTION("which is of ours again") {
+        remote.branches[kBranch] = remote.commits[remote.branches[kBranch]].parent;
+        scene.sees_branch();
+        scene.says_conflict();
+        CHECK_THAT(scene.look().summary, Catch::Contains("was built anew"));
+    }
 }
 
 TEST_CASE("rebuild: what people have made of the text stays as long as the change is the same") {

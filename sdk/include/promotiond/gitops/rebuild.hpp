@@ -4,12 +4,15 @@
 // It conflicts when its base has changed next to the value that is promoted, as when another
 // application's promotion was merged, whose value stands on the next line.
 //
-//   observe() -> look() after each answer: base fetched -> values set again -> pushed in place of
-//   the commit that was seen -> text and options of the request as they should be
+//   observe() -> look() after each answer: base fetched -> values set again -> automatic merge off,
+//   if it is not asked for -> pushed in place of the commit that was seen -> text and options of
+//   the request as they should be
 //
 // A branch onto which somebody else has pushed is left as it is, and the answer says so: what
-// they did is not ours to throw away. Nothing is done twice: a branch that is on the newest base
-// already waits for the forge to see it.
+// they did is not ours to throw away. It is not looked at again before its head is another one.
+// Nothing is done twice: a branch that is on the newest base already waits for the forge to see it.
+// Nothing is lost: a push whose answer never arrived is known again by its commit, and what the
+// request could not be told after one is told at a later look.
 //
 // One thread; borrows what it is made with.
 #ifndef PROMOTIOND_GITOPS_REBUILD_HPP
@@ -40,7 +43,9 @@ public:
 
 private:
     struct Standing;
-    [[nodiscard]] Result<Outcome> build(const Standing& standing, Call& call);
+    [[nodiscard]] Result<Outcome> build(Standing& standing, Call& call);
+    [[nodiscard]] Result<void> stop_merge(Standing& standing, PullRequest& request);
+    void tell(Standing& standing, PullRequest request, Call& call);
     [[nodiscard]] Result<Outcome> close(const PullRequest& request, const Prepared& prepared);
 
     const Promotion& promotion_;
