@@ -1,7 +1,6 @@
-// One patch and one resource.
+// One patch by strategic merge and one resource.
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "kustomization_patch.hpp"
@@ -11,60 +10,144 @@ namespace {
 
 constexpr std::string_view kDirective = "$patch";
 
+// Where a mapping stands: the name of what holds it, or of the list that it is an item of.
+struct Place {
+    MergeKeys keys;
+    std::string_view in;
+};
+
+// A list that kustomize merges item by item, where it stands and what tells its items apart; none:
+// it is not built here.
 struct MergeKey {
     std::string_view list;
-    std::string_view key;
+    std::string_view in;
+    std::array<std::string_view, 2> parts;
 };
 // All other lists are replaced.
-constexpr std::array<MergeKey, 11> kMergeKeys{{{"containers", "name"},
-                                               {"initContainers", "name"},
-                                               {"env", "name"},
-                                               {"volumes", "name"},
-                                               {"volumeMounts", "mountPath"},
-                                               {"volumeDevices", "devicePath"},
-                                               {"imagePullSecrets", "name"},
-                                               {"hostAliases", "ip"},
-                                               {"topologySpreadConstraints", "topologyKey"},
-                                               {"secrets", "name"},
-                                               {"ports", "containerPort"}}};
+constexpr std::array<MergeKey, 21> kMergeKeys{
+    {{"containers", "spec", {"name"}},
+     {"initContainers", "spec", {"name"}},
+     {"ephemeralContainers", "spec", {"name"}},
+     {"volumes", "spec", {"name"}},
+     {"imagePullSecrets", "spec", {"name"}},
+     {"hostAliases", "spec", {"ip"}},
+     {"topologySpreadConstraints", "spec", {"topologyKey", "whenUnsatisfiable"}},
+     {"env", "containers", {"name"}},
+     {"volumeMounts", "containers", {"mountPath"}},
+     {"volumeDevices", "containers", {"devicePath"}},
+     {"ports", "containers", {"containerPort", "protocol"}},
+     {"ports", "spec", {"port", "protocol"}},  // of a Service
+     {"secrets", "", {"name"}},                // of a ServiceAccount
+     {"webhooks", "", {"name"}},
+     {"drivers", "spec", {"name"}},  // of a CSINode
+     {"ownerReferences", "metadata", {"uid"}},
+     {"finalizers", "metadata", {}},
+     {"podCIDRs", "spec", {}},
+     {"conditions", "status", {}},
+     {"addresses", "status", {}},
+     {"podIPs", "status", {}}}};
 
-std::string_view merge_key(std::string_view list, const std::string& kind) {
-    if (kind.empty()) return {};
-    if (list == "ports" && kind == "Service") return "port";
-    const auto found = std::find_if(kMergeKeys.begin(), kMergeKeys.end(),
-                                    [&](const MergeKey& each) { return each.list == list; });
-    return found == kMergeKeys.end() ? std::string_view() : found->key;
+// Null: the list is replaced.
+const MergeKey* merge_key(std::string_view list, const Place& place) {
+    if (place.keys == MergeKeys::None) return nullptr;
+    const bool container = place.in == "initContainers" || place.in == "ephemeralContainers";
+    const std::string_view in = container ? "containers" : place.in;
+    const auto* const found =
+        std::find_if(kMergeKeys.begin(), kMergeKeys.end(),
+                     [&](const MergeKey& each) { return each.list == list && each.in == in; });
+    return found == kMergeKeys.end() ? nullptr : found;
 }
 
-Error invalid(std::string why) { return {ErrorKind::Invalid, std::move(why)}; }
+std::string part_of(const YamlTree& item, std::string_view part) {
+    auto text = item.text(part);
+    return text.empty() && part == "protocol" ? "TCP" : text;
+}
+
+bool is_same_item(const YamlTree& a, const YamlTree& b, const MergeKey& key) {
+    return std::all_of(key.parts.begin(), key.parts.end(),
+                       [&](const auto part) { return part_of(a, part) == part_of(b, part); });
+}
+
+Error at_line(int line, const std::string& why) {
+    return {ErrorKind::Invalid, "line " + std::to_string(line) + ": " + why};
+}
+
+Error cannot(const YamlTree::Member& directive) {
+    const bool says = directive.key == kDirective && !directive.tree.value.empty();
+    return at_line(directive.line, "\"" + directive.key +
+                                       (says ? ": " + directive.tree.value : "") +
+                                       "\" cannot be built here");
+}
+
+bool is_deletion(const YamlTree& tree) { return tree.text(kDirective) == "delete"; }
+
+// An item that is about its list.
+bool is_about_list(const YamlTree& item) {
+    return item.members.size() == 1 && item.members.front().key == kDirective;
+}
+
+// The first one, however deep; null: there is none.
+const YamlTree::Member* directive_in(const YamlTree& tree) {
+    for (const auto& member : tree.members) {
+        if (member.key.starts_with('$')) return &member;
+        if (const auto* const found = directive_in(member.tree)) return found;
+    }
+    for (const auto& item : tree.items)
+        if (const auto* const found = directive_in(item)) return found;
+    return nullptr;
+}
 
 void remove_member(YamlTree& tree, std::string_view key) {
     std::erase_if(tree.members, [&](const auto& each) { return each.key == key; });
 }
 
-// A tree as a patch makes it where nothing was: what says "delete" leaves nothing.
-YamlTree without_directives(YamlTree patch) {
-    std::erase_if(patch.members,
-                  [](const auto& each) { return each.key == kDirective || each.tree.is_null(); });
-    for (auto& member : patch.members) member.tree = without_directives(std::move(member.tree));
-    for (auto& item : patch.items) item = without_directives(std::move(item));
-    return patch;
+Result<void> merge_mapping(YamlTree& into, const YamlTree& patch, const Place& place);
+
+// What the items say about their list.
+Result<void> obey_about_list(YamlTree& into, const YamlTree& patch) {
+    for (const auto& item : patch.items) {
+        if (!is_about_list(item)) continue;
+        const auto& directive = item.members.front();
+        if (directive.tree.value == "replace") into.items.clear();
+        else if (directive.tree.value != "merge") return cannot(directive);
+    }
+    return {};
 }
 
-Result<void> merge_list(YamlTree& into, const YamlTree& patch, std::string_view key,
-                        const std::string& kind) {
+Result<void> check_items(const YamlTree& patch, const MergeKey& key) {
+    const std::string what = "an item of \"" + std::string(key.list) + "\" ";
+    for (auto item = patch.items.begin(); item != patch.items.end(); ++item) {
+        if (is_about_list(*item)) continue;
+        for (const auto part : key.parts)
+            if (!part.empty() && part_of(*item, part).empty())
+                return at_line(item->line, what + "has no \"" + std::string(part) + "\"");
+        if (std::any_of(patch.items.begin(), item,
+                        [&](const auto& each) { return is_same_item(each, *item, key); }))
+            return at_line(item->line, what + "is there twice");
+        // kustomize passes over such an item.
+        if (item->text(kDirective) == "replace") return cannot(*directive_in(*item));
+    }
+    return {};
+}
+
+Result<void> merge_list(YamlTree& into, const YamlTree& patch, const MergeKey& key,
+                        const Place& place) {
+    if (auto checked = check_items(patch, key); !checked) return checked;
+    if (auto obeyed = obey_about_list(into, patch); !obeyed) return obeyed;
     std::vector<YamlTree> added;
     for (const auto& item : patch.items) {
+        if (is_about_list(item)) continue;
         const auto same = std::find_if(into.items.begin(), into.items.end(), [&](const auto& each) {
-            return each.text(key) == item.text(key);
+            return is_same_item(each, item, key);
         });
-        if (item.text(kDirective) == "delete") {
-            if (same != into.items.end()) into.items.erase(same);
-        } else if (same == into.items.end()) {
-            added.push_back(without_directives(item));
-        } else if (auto merged = merge_strategically(*same, item, kind); !merged) {
-            return merged;
+        const bool is_new = same == into.items.end();
+        if (is_deletion(item)) {
+            if (!is_new) into.items.erase(same);
+            continue;
         }
+        auto& target = is_new ? added.emplace_back(YamlTree::mapping()) : *same;
+        if (auto merged = merge_mapping(target, item, {place.keys, key.list}); !merged)
+            return merged;
     }
     // New ones come first, as kustomize has it.
     into.items.insert(into.items.begin(), std::make_move_iterator(added.begin()),
@@ -72,140 +155,52 @@ Result<void> merge_list(YamlTree& into, const YamlTree& patch, std::string_view 
     return {};
 }
 
-// The parts of a JSON pointer: ~1 is a slash, ~0 a tilde.
-std::vector<std::string> parts_of(std::string_view pointer) {
-    std::vector<std::string> parts;
-    while (!pointer.empty() && pointer.front() == '/') {
-        pointer.remove_prefix(1);
-        std::string part;
-        for (auto raw = pointer.substr(0, pointer.find('/')); !raw.empty();) {
-            const bool escaped = raw.starts_with("~1") || raw.starts_with("~0");
-            part += escaped ? (raw[1] == '1' ? '/' : '~') : raw.front();
-            raw.remove_prefix(escaped ? 2 : 1);
-        }
-        parts.push_back(std::move(part));
-        pointer.remove_prefix(std::min(pointer.find('/'), pointer.size()));
+Result<void> merge_member(YamlTree& into, const YamlTree::Member& member, const Place& place) {
+    const auto& patch = member.tree;
+    const bool is_list = patch.kind == YamlTree::Kind::Sequence;
+    const MergeKey* const key = is_list ? merge_key(member.key, place) : nullptr;
+    if (key != nullptr && key->parts.front().empty())
+        return at_line(member.line, "the list \"" + member.key + "\" cannot be built here");
+    const bool list_goes = key != nullptr && patch.items.size() == 1 &&
+                           is_about_list(patch.items.front()) && is_deletion(patch.items.front());
+    if (patch.is_null() || is_deletion(patch) || list_goes) {
+        remove_member(into, member.key);
+        return {};
     }
-    return parts;
-}
-
-std::optional<std::size_t> index_in(const YamlTree& list, const std::string& part) {
-    std::size_t index = 0;
-    const char* const end = part.data() + part.size();
-    const auto read = std::from_chars(part.data(), end, index);
-    if (read.ec != std::errc() || read.ptr != end || index > list.items.size()) return {};
-    return index;
-}
-
-YamlTree* child(YamlTree& tree, const std::string& part) {
-    if (tree.kind != YamlTree::Kind::Sequence) return tree.find(part);
-    const auto index = index_in(tree, part);
-    return index && *index < tree.items.size() ? &tree.items[*index] : nullptr;
-}
-
-// Null: the way there is not.
-YamlTree* at(YamlTree& tree, const std::vector<std::string>& parts, std::size_t count) {
-    YamlTree* place = &tree;
-    for (std::size_t i = 0; place != nullptr && i < count; ++i) place = child(*place, parts[i]);
-    return place;
-}
-
-bool remove_at(YamlTree& parent, const std::string& part) {
-    if (child(parent, part) == nullptr) return false;
-    if (parent.kind == YamlTree::Kind::Sequence)
-        parent.items.erase(parent.items.begin() +
-                           static_cast<std::ptrdiff_t>(*index_in(parent, part)));
-    else remove_member(parent, part);
-    return true;
-}
-
-bool add_at(YamlTree& parent, const std::string& part, YamlTree value) {
-    if (parent.kind == YamlTree::Kind::Mapping) {
-        parent.set(part, std::move(value));
-        return true;
+    if (key == nullptr && patch.kind != YamlTree::Kind::Mapping) {
+        if (const auto* const directive = directive_in(patch)) return cannot(*directive);
+        into.set(member.key, patch);
+        return {};
     }
-    const auto index = part == "-" ? std::optional(parent.items.size()) : index_in(parent, part);
-    if (parent.kind != YamlTree::Kind::Sequence || !index) return false;
-    parent.items.insert(parent.items.begin() + static_cast<std::ptrdiff_t>(*index),
-                        std::move(value));
-    return true;
+    const YamlTree* const there = into.find(member.key);
+    if (there == nullptr || there->kind != patch.kind)
+        into.set(member.key, is_list ? YamlTree::sequence() : YamlTree::mapping());
+    YamlTree& target = *into.find(member.key);
+    return is_list ? merge_list(target, patch, *key, place)
+                   : merge_mapping(target, patch, {place.keys, member.key});
 }
 
-bool same(const YamlTree& a, const YamlTree& b) { return write_yaml(a) == write_yaml(b); }
-
-// False: it cannot be done there.
-bool apply_operation(YamlTree& to, const YamlTree& operation) {
-    const std::string what = operation.text("op");
-    const auto path = parts_of(operation.text("path"));
-    if (path.empty()) return false;
-    YamlTree* const parent = at(to, path, path.size() - 1);
-    if (parent == nullptr) return false;
-    const std::string& last = path.back();
-    if (what == "remove") return remove_at(*parent, last);
-    if (what == "copy" || what == "move") {
-        const auto from = parts_of(operation.text("from"));
-        YamlTree* const source = from.empty() ? nullptr : at(to, from, from.size());
-        if (source == nullptr) return false;
-        YamlTree value = *source;
-        if (what == "move" && !remove_at(*at(to, from, from.size() - 1), from.back())) return false;
-        YamlTree* const place = at(to, path, path.size() - 1);  // may have moved up
-        return place != nullptr && add_at(*place, last, std::move(value));
+Result<void> merge_mapping(YamlTree& into, const YamlTree& patch, const Place& place) {
+    const std::string directive = patch.text(kDirective);
+    if (directive == "replace") into.members.clear();
+    for (const auto& member : patch.members) {
+        const bool known =
+            member.key == kDirective && (directive == "replace" || directive == "merge");
+        if (known) continue;
+        if (member.key.starts_with('$')) return cannot(member);
+        if (auto merged = merge_member(into, member, place); !merged) return merged;
     }
-    const YamlTree* const value = operation.find("value");
-    if (value == nullptr) return false;
-    if (what == "add") return add_at(*parent, last, *value);
-    YamlTree* const there = child(*parent, last);
-    if (there == nullptr) return false;
-    if (what == "test") return same(*there, *value);
-    if (what != "replace") return false;
-    *there = *value;
-    return true;
+    return {};
 }
 
 }  // namespace
 
-Result<void> merge_strategically(YamlTree& into, const YamlTree& patch, const std::string& kind) {
-    const std::string directive = patch.text(kDirective);
-    if (directive == "replace") {
-        into = without_directives(patch);
-        return {};
-    }
-    if (!directive.empty() && directive != "merge")
-        return invalid("\"$patch: " + directive + "\" cannot be built here");
-    for (const auto& member : patch.members) {
-        if (member.key == kDirective) continue;
-        if (member.key.starts_with('$'))
-            return invalid("\"" + member.key + "\" cannot be built here");
-        YamlTree* const there = into.find(member.key);
-        const bool gone = member.tree.is_null() || (member.tree.kind == YamlTree::Kind::Mapping &&
-                                                    member.tree.text(kDirective) == "delete");
-        if (gone) {
-            remove_member(into, member.key);
-            continue;
-        }
-        const auto key = merge_key(member.key, kind);
-        Result<void> merged;
-        if (there == nullptr || there->kind != member.tree.kind) {
-            into.set(member.key, without_directives(member.tree));
-        } else if (there->kind == YamlTree::Kind::Mapping) {
-            merged = merge_strategically(*there, member.tree, kind);
-        } else if (there->kind == YamlTree::Kind::Sequence && !key.empty()) {
-            merged = merge_list(*there, member.tree, key, kind);
-        } else {
-            *there = member.tree;
-        }
-        if (!merged) return merged;
-    }
-    return {};
-}
-
-Result<void> apply_operations(YamlTree& to, const YamlTree& operations) {
-    for (const auto& operation : operations.items)
-        if (!apply_operation(to, operation))
-            return invalid("line " + std::to_string(operation.line) + ": \"" +
-                           operation.text("op") + " " + operation.text("path") +
-                           "\" cannot be done on " + to.text("kind"));
-    return {};
+Result<void> merge_strategically(YamlTree& into, const YamlTree& patch, MergeKeys keys) {
+    // kustomize leaves the resource as it is.
+    if (const auto* const directive = patch.find(kDirective);
+        directive != nullptr && directive->value == "replace")
+        return at_line(directive->line, "\"$patch: replace\" of a resource cannot be built here");
+    return merge_mapping(into, patch, {keys, {}});
 }
 
 }  // namespace promotiond::sdk::inline v1::gitops

@@ -10,18 +10,34 @@ namespace {
 
 Error invalid(std::string why) { return {ErrorKind::Invalid, std::move(why)}; }
 
-// Of kinds that Kubernetes brings along; others have no merge keys.
-bool is_built_in(const YamlTree& resource) {
-    const std::string version = resource.text("apiVersion");
-    const std::string group = version.substr(0, version.find('/'));
-    return version.find('/') == std::string::npos || group.find('.') == std::string::npos ||
-           group.ends_with(".k8s.io");
-}
-
 std::string group_of(const YamlTree& resource) {
     const std::string version = resource.text("apiVersion");
     const auto slash = version.find('/');
     return slash == std::string::npos ? std::string() : version.substr(0, slash);
+}
+
+// Kubernetes' own groups have no dot, but for these; anybody's may end in .k8s.io.
+MergeKeys merge_keys(const YamlTree& resource) {
+    constexpr std::array<std::string_view, 16> kOwn{"admissionregistration.k8s.io",
+                                                    "apiextensions.k8s.io",
+                                                    "apiregistration.k8s.io",
+                                                    "authentication.k8s.io",
+                                                    "authorization.k8s.io",
+                                                    "certificates.k8s.io",
+                                                    "coordination.k8s.io",
+                                                    "discovery.k8s.io",
+                                                    "events.k8s.io",
+                                                    "flowcontrol.apiserver.k8s.io",
+                                                    "internal.apiserver.k8s.io",
+                                                    "networking.k8s.io",
+                                                    "node.k8s.io",
+                                                    "rbac.authorization.k8s.io",
+                                                    "scheduling.k8s.io",
+                                                    "storage.k8s.io"};
+    const std::string group = group_of(resource);
+    const bool own = group.find('.') == std::string::npos ||
+                     std::find(kOwn.begin(), kOwn.end(), group) != kOwn.end();
+    return own ? MergeKeys::Kubernetes : MergeKeys::None;
 }
 
 std::string version_of(const YamlTree& resource) {
@@ -201,8 +217,7 @@ private:
 
     static Result<void> apply_one(const YamlTree& patch, YamlTree& resource) {
         if (patch.kind == YamlTree::Kind::Sequence) return apply_operations(resource, patch);
-        const std::string kind = is_built_in(resource) ? resource.text("kind") : std::string();
-        return merge_strategically(resource, without_identity(patch), kind);
+        return merge_strategically(resource, without_identity(patch), merge_keys(resource));
     }
 
     // A patch without a target must fit one resource only: a copy has the environment's namespace

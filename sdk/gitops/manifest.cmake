@@ -4,6 +4,7 @@ target_sources(promotiond_gitops PRIVATE
     ${CMAKE_CURRENT_LIST_DIR}/feature.cpp
     ${CMAKE_CURRENT_LIST_DIR}/kustomization.cpp
     ${CMAKE_CURRENT_LIST_DIR}/kustomization_merge.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/kustomization_operations.cpp
     ${CMAKE_CURRENT_LIST_DIR}/kustomization_patch.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest.cpp
     ${CMAKE_CURRENT_LIST_DIR}/manifest_image.cpp

@@ -18,8 +18,9 @@ promotiond_test(gitops_merge_gate
     LINKS promotiond::sdk Poco::JSON
     LABELS unit)
 promotiond_test(gitops_promotion
-    SOURCES gitops_feature_test.cpp gitops_kustomization_test.cpp gitops_promotion_rules_test.cpp gitops_promotion_state_test.cpp ${kit}/commit_lookup.cpp
-            ${kit}/feature.cpp ${kit}/kustomization.cpp ${kit}/kustomization_merge.cpp ${kit}/kustomization_patch.cpp
+    SOURCES gitops_feature_test.cpp gitops_kustomization_test.cpp gitops_kustomization_merge_test.cpp gitops_promotion_rules_test.cpp gitops_promotion_state_test.cpp ${kit}/commit_lookup.cpp
+            ${kit}/feature.cpp ${kit}/kustomization.cpp ${kit}/kustomization_merge.cpp
+            ${kit}/kustomization_operations.cpp ${kit}/kustomization_patch.cpp
             ${kit}/promotion_rules.cpp ${kit}/promotion_state.cpp
             ${kit}/manifest_image.cpp ${kit}/manifest_tree.cpp ${manifest_sources}
     LINKS promotiond::sdk PkgConfig::libyaml Poco::JSON
