@@ -23,6 +23,12 @@ Error misshapen(const std::string& what = {}) {
     return {ErrorKind::Invalid, what + std::string(kShape)};
 }
 
+// Which of two tags would be meant nobody can say: no key may be there twice.
+Result<JsonObject> unambiguous_object(const std::string& body) {
+    if (auto read = model::json_document(body); !read) return std::move(read).error();
+    return json_object(body);
+}
+
 Result<model::Release> release_in(const JsonObject& object) {
     model::Release release{.group = text_in(object, "group"),
                            .app = text_in(object, "app"),
@@ -56,11 +62,8 @@ engine::Engine::OnAccepted answer_to(const ExchangePtr& exchange) {
 }  // namespace
 
 Result<model::Release> release_from(const std::string& body) {
-    // Which of two tags would be meant nobody can say.
-    if (const auto read = model::json_document(body); !read)
-        return misshapen(read.error().message + "; ");
-    const auto object = json_object(body);
-    if (!object) return misshapen();
+    const auto object = unambiguous_object(body);
+    if (!object) return misshapen(object.error().message + "; ");
     if (const auto payload = object_in(*object, "client_payload"); !payload.isNull())
         return release_in(payload);
     for (const auto& [key, value] : **object) {
@@ -72,7 +75,7 @@ Result<model::Release> release_from(const std::string& body) {
 }
 
 Result<std::optional<model::Release>> dispatched_release(const std::string& body) {
-    const auto object = json_object(body);
+    const auto object = unambiguous_object(body);
     if (!object) return object.error();
     const auto payload = object_in(*object, "client_payload");
     const auto is_there = [&](std::string_view key) {

@@ -22,11 +22,12 @@
 namespace promotiond::http {
 
 // {"group", "app", "tag"}, with "namespace" if need be, or as GitHub's API takes a dispatch:
-// {"event_type", "client_payload"}, the members above in the latter. Invalid: anything else.
+// {"event_type", "client_payload"}, the members above in the latter. Invalid: anything else,
+// and a key that is there twice.
 [[nodiscard]] Result<model::Release> release_from(const std::string& body);
 
 // Of GitHub's repository_dispatch. None: its client_payload is about something else. Invalid: not
-// JSON, or members of a release are missing.
+// JSON, a key that is there twice, or members of a release are missing.
 [[nodiscard]] Result<std::optional<model::Release>> dispatched_release(const std::string& body);
 
 // The Pipeline that the release is for. NotFound: no repository lists the application. Conflict:

@@ -351,6 +351,9 @@ TEST_CASE("releases: a dispatch about something else is nothing, a wrong one say
     CHECK_THAT(ask(R"({"app":"web","tag":"v1"})").body,
                Catch::Contains("client_payload: a release needs group, app and tag"));
     CHECK(ask(R"({"group":"shop","app":"web"})").status == 400);
+    const Answer doubled = ask(R"({"group":"shop","app":"web","tag":"v1","tag":"v2"})");
+    CHECK(doubled.status == 400);
+    CHECK_THAT(doubled.body, Catch::Contains("is here twice; send it once"));
     CHECK(ask(R"({"group":"shop","app":"other","tag":"v1"})").status == 404);
     CHECK(to.events().empty());
 }
