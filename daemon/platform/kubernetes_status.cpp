@@ -85,6 +85,7 @@ private:
         StatusDispute dispute;
         SteadyTime due = SteadyTime::max();
         std::chrono::milliseconds pause{0};  // after failures
+        bool passed_over = false;            // something new came in that pause
     };
 
     // Resource versions of one resource may be compared as numbers
@@ -102,7 +103,13 @@ private:
     // Under the lock, as all of these. A failed write keeps its pause: each change would hammer the
     // server else.
     void look_at(const model::PipelineName& name, Kept& kept) {
-        if (kept.pause.count() == 0) plan(name, kept, std::min(kept.due, clock_.steady_now()));
+        kept.passed_over = kept.pause.count() != 0;
+        if (!kept.passed_over) plan(name, kept, std::min(kept.due, clock_.steady_now()));
+    }
+
+    void end_pause(const model::PipelineName& name, Kept& kept) {
+        kept.pause = {};
+        if (kept.passed_over) look_at(name, kept);
     }
 
     // What is written now comes to its turn when that is done.
@@ -146,7 +153,9 @@ private:
     // Lets the lock go while it asks the server.
     void write(const model::PipelineName& name, std::unique_lock<std::mutex>& held,
                const std::stop_token& stop) {
-        const Kept seen = kept_.at(name);
+        Kept& now = kept_.at(name);
+        now.passed_over = false;
+        const Kept seen = now;
         held.unlock();
         const auto write = status_write(name, seen.known, options_.view, clock_.now());
         const bool needed = write && write->needed;
@@ -182,7 +191,7 @@ private:
     void settle(const model::PipelineName& name, const std::string& status) {
         const auto found = kept_.find(name);
         if (found == kept_.end()) return;
-        found->second.pause = {};
+        end_pause(name, found->second);
         if (!status.empty()) found->second.known.said = status;
         tell_refusals_without(name);
     }
@@ -195,7 +204,7 @@ private:
 
     void conclude(const model::PipelineName& name, Kept& kept, const StatusWrite& write,
                   const std::string& overwritten, const std::string& answer) {
-        kept.pause = {};
+        end_pause(name, kept);
         kept.known.said = write.status;
         refusals_.erase(name);
         tell_refusals();
@@ -214,10 +223,8 @@ private:
     void fail(const model::PipelineName& name, Kept& kept, const StatusWrite& write,
               const KubeError& error) {
         const auto reason = error.reason;
-        if (reason == KubeReason::Cancelled || reason == KubeReason::NotFound) {
-            kept.pause = {};
-            return;
-        }
+        if (reason == KubeReason::Cancelled || reason == KubeReason::NotFound)
+            return end_pause(name, kept);
         if (write.kind == KubePatchKind::Apply && cannot_be_typed(error)) {
             kept.known.replace = true;
             plan(name, kept, clock_.steady_now());

@@ -27,6 +27,11 @@ struct Writing {
                  {.view = {.applications = false},
                   .pause_first = 1ms,
                   .pause_most = 2ms,
+                  .may_write =
+                      [this] {
+                          if (before_write) before_write(++tries);
+                          return true;
+                      },
                   .written = [this](const PipelineState&) { ++news; }}) {}
     void stands(const std::string& name = "app", std::int64_t generation = 3) {
         auto pipeline = std::make_shared<model::Pipeline>();
@@ -63,6 +68,8 @@ struct Writing {
         return request.substr(request.find("\r\n\r\n") + 4);
     }
 
+    std::function<void(int nth)> before_write;  // on threads of the status; set it first
+    std::atomic<int> tries{0};
     std::atomic<int> news{0};  // what the server took and was not said before
     Readiness readiness;
     Cluster cluster;
@@ -98,6 +105,28 @@ TEST_CASE("kube status: one that was refused for a moment is made again until it
     writing.found("7");
     CHECK(eventually([&] { return writing.writes("written") == 1; }));
     CHECK(writing.cluster.server.requests().size() == 4);
+}
+
+TEST_CASE("kube status: what comes while a failed write is made again is written after it") {
+    Writing writing({status(500, "InternalError", "no leader"), written("8"), written("9")});
+    writing.before_write = [&](int nth) {
+        if (nth == 2) writing.stands("app", 4);
+    };
+    writing.stands();
+    writing.found("7");
+    REQUIRE(eventually([&] { return writing.writes("written") == 2; }));
+    CHECK(writing.sent().find(R"("observedGeneration":4)") != std::string::npos);
+}
+
+TEST_CASE("kube status: an object found anew while the retry misses the old one is written") {
+    Writing writing({status(500, "InternalError", "no leader"),
+                     status(404, "NotFound", "it was replaced"), written("9")});
+    writing.before_write = [&](int nth) {
+        if (nth == 2) writing.found("8");
+    };
+    writing.stands();
+    writing.found("7");
+    CHECK(eventually([&] { return writing.writes("written") == 1; }));
 }
 
 TEST_CASE(
