@@ -1,8 +1,8 @@
 // The entry of the library: from config and secret to the flow that all pull-request strategies
 // share.
+#include <promotiond/gitops/follow.hpp>
 #include <promotiond/gitops/merge_gate.hpp>
 #include <promotiond/gitops/pull_request.hpp>
-#include <promotiond/gitops/rebuild.hpp>
 #include <promotiond/strategy.hpp>
 
 #include <string>
@@ -61,13 +61,8 @@ public:
         opened->keys.access.urgency = forge::Urgency::Refresh;
         auto forge = forge_of(*opened, call);
         const auto& config = opened->config.pull_request;
-        auto outcome = gitops::observe(promotion, external_id, details, call, config, forge);
-        gitops::MirroredBase base(promotion, config, [&] { return mirror_of(*opened, call); });
-        const auto held = gitops::MergeGate::held(config);
-        outcome = gitops::Rebuild(promotion, held, forge, [&] {
-                      return base.mirror();
-                  }).look(std::move(outcome), call);
-        return gitops::MergeGate(config, forge, forge, base).look(std::move(outcome), call);
+        return gitops::follow(promotion, external_id, details, call, config, forge, forge,
+                              [&] { return mirror_of(*opened, call); });
     }
 
     std::string lane(const Promotion& promotion) const override {

@@ -2,6 +2,7 @@
 target_sources(promotiond_gitops PRIVATE
     ${CMAKE_CURRENT_LIST_DIR}/commit_lookup.cpp
     ${CMAKE_CURRENT_LIST_DIR}/feature.cpp
+    ${CMAKE_CURRENT_LIST_DIR}/follow.cpp
     ${CMAKE_CURRENT_LIST_DIR}/kustomization.cpp
     ${CMAKE_CURRENT_LIST_DIR}/kustomization_merge.cpp
     ${CMAKE_CURRENT_LIST_DIR}/kustomization_operations.cpp

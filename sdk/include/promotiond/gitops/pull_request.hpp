@@ -142,9 +142,9 @@ public:
                               const PullRequestConfig& config, Mirror& mirror, Forge& forge);
 [[nodiscard]] Outcome plan(const Promotion& promotion, Call& call, const PullRequestConfig& config,
                            Mirror& mirror);
-// external_id and details are those of the last answer; what comes of branches that conflict is for
-// rebuild.hpp. Rejected as well when the request is of
-// another repository than config names now: numbers say nothing there.
+// external_id and details are those of the last answer; what comes of it is for follow.hpp.
+// Rejected as well when the request is of another repository than config names now: numbers say
+// nothing there.
 [[nodiscard]] Outcome observe(const Promotion& promotion, std::string_view external_id,
                               std::string_view details, Call& call, const PullRequestConfig& config,
                               Forge& forge);
