@@ -112,26 +112,30 @@ void CallState::open(Scope scope) {
     open_ = true;
 }
 
-RawAnswer CallState::close() {
-    std::filesystem::path scratch;
-    RawAnswer answer;
-    Scope ended;  // its callback is destroyed after the lock is gone
-    {
-        const std::scoped_lock lock(mutex_);
-        open_ = false;
-        scratch.swap(scratch_);
-        answer = std::move(answer_);
-        if (reached_out_) answer.absent.clear();
-        answer_ = {};
-        std::swap(ended, scope_);
-    }
+CallState::Remains CallState::end() {
+    Remains left;
+    const std::scoped_lock lock(mutex_);
+    open_ = false;
+    if (reached_out_) answer_.absent.clear();
+    std::swap(left.answer, answer_);
+    left.scratch.swap(scratch_);
+    std::swap(left.scope, scope_);
+    return left;
+}
+
+void CallState::Remains::clear() const {
     std::error_code failed;
     if (!scratch.empty()) std::filesystem::remove_all(scratch, failed);
     if (failed) {
         log::warn("PROMO-6002", "cannot remove the scratch directory of a strategy",
                   {{"path", scratch.string()}, {"reason", failed.message()}});
     }
-    return answer;
+}
+
+RawAnswer CallState::close() {
+    auto left = end();
+    left.clear();
+    return std::move(left.answer);
 }
 
 bool CallState::still_open(std::string_view function) {

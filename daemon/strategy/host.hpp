@@ -4,8 +4,8 @@
 // A Host is made for each library, so that log lines and cache directories carry its name. A
 // CallState belongs to one instance and is opened and closed around each verb; it outlives the
 // verb, so that a plugin which keeps the pointer meets a closed call instead of freed memory.
-// Thread-safety: everything the tables reach may be used from any thread; open() and close() from
-// the thread that runs the verb.
+// Thread-safety: everything the tables reach, and end(), may be used from any thread; open() and
+// close() from the thread that runs the verb.
 #pragma once
 
 #include <promotiond/abi.h>
@@ -55,8 +55,20 @@ public:
     CallState(const CallState&) = delete;
     CallState& operator=(const CallState&) = delete;
 
+    // What a call leaves behind.
+    struct Remains {
+        RawAnswer answer;               // what was said since open()
+        std::filesystem::path scratch;  // empty: none was made
+        Scope scope;                    // its callback is somebody else's code to destroy
+        // Removes the scratch directory; logs if it cannot.
+        void clear() const;
+    };
+
     void open(Scope scope);
-    // What was said since open(). Removes the scratch directory.
+    // From now on the call reaches nothing. Without I/O and others' code, so that it can be done
+    // under a lock; what remains is cleared and destroyed after it.
+    [[nodiscard]] Remains end();
+    // end(), cleared.
     [[nodiscard]] RawAnswer close();
 
     [[nodiscard]] const promotiond_call& table() const noexcept { return table_; }

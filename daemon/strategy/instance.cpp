@@ -138,9 +138,11 @@ Answer Instance::run(CallState::Scope scope, Verb verb, const Limits& limits,
     if (finished()) return std::move(*job->answer);
     job->abandoned = true;
     // From now on it can reach nothing of ours. Not without the lock: once it comes back the call
-    // is the next verb's.
-    if (running_ == job) static_cast<void>(call_.close());
+    // is the next verb's. What it leaves is cleared without: a disk may be slow.
+    CallState::Remains left;
+    if (running_ == job) left = call_.end();
     lock.unlock();
+    left.clear();
     auto answer = given_up(scope);
     report(call_.host(), scope.promotion_id, answer);
     return answer;

@@ -1,7 +1,13 @@
 // One instance, whatever its thread and its callers do meanwhile.
 #include "strategy/instance.hpp"
 
+#include <fcntl.h>
+#include <promotiond/ext/workspace.h>
+#include <unistd.h>
+
+#include <array>
 #include <atomic>
+#include <filesystem>
 #include <future>
 #include <promotiond/strategy.hpp>
 #include <semaphore>
@@ -27,6 +33,34 @@ public:
 };
 constexpr auto kPlain = sdk::detail::plugin_of<Plain>(
     {.name = "plain", .key = "webhook", .version = "1.0.0", .summary = "plain"});
+
+// Standard error is a pipe that is full: who logs waits until somebody reads.
+class FullLog {
+public:
+    FullLog() : before_(::dup(STDERR_FILENO)) {
+        REQUIRE(::pipe2(ends_.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+        while (::write(ends_[1], "full\n", 5) > 0) {
+        }
+        REQUIRE(::fcntl(ends_[0], F_SETFL, 0) == 0);
+        REQUIRE(::fcntl(ends_[1], F_SETFL, 0) == 0);
+        ::dup2(ends_[1], STDERR_FILENO);
+        ::close(ends_[1]);
+    }
+    ~FullLog() {
+        ::dup2(before_, STDERR_FILENO);
+        std::array<char, 4096> taken;
+        while (::read(ends_[0], taken.data(), taken.size()) > 0) {
+        }
+        ::close(ends_[0]);
+        ::close(before_);
+    }
+    FullLog(const FullLog&) = delete;
+    FullLog& operator=(const FullLog&) = delete;
+
+private:
+    int before_;
+    std::array<int, 2> ends_{};
+};
 
 }  // namespace
 
@@ -62,4 +96,48 @@ TEST_CASE("strategy: a verb that was given up before it began never begins") {
     free.acquire();
     CHECK_FALSE(began);
     CHECK(first.get().outcome == Outcome::Done);
+}
+
+TEST_CASE("strategy: an instance answers while what a given up verb left is cleared away") {
+    Services services;
+    const Host host("plain", std::make_shared<const HostServices>(services.host()));
+    const auto made = Instance::make(host, kPlain, "{}");
+    REQUIRE(made);
+    Instance& instance = **made;
+    std::binary_semaphore begun{0};
+    std::binary_semaphore goes_on{0};
+    std::binary_semaphore free{0};
+    const auto scratch = services.directory.path() / "scratch";
+    const auto verb = [&](auto*, const promotiond_call* call) {
+        const auto& table = host.table();
+        const auto* workspace = static_cast<const promotiond_workspace*>(
+            table.get_service(&table, promotiond::strategy::view_of(PROMOTIOND_EXT_WORKSPACE)));
+        workspace->scratch(
+            call, [](void*, promotiond_view) {}, nullptr);
+        // Cannot be removed any more, which is logged.
+        std::filesystem::remove_all(scratch);
+        std::filesystem::create_symlink(scratch, scratch);
+        begun.release();
+        goes_on.acquire();
+        return PROMOTIOND_DONE;
+    };
+    std::stop_source stop;
+    auto given_up = std::async(std::launch::async, [&] {
+        return instance.run({}, verb, {.deadline = 1h, .grace = 0ms, .stop = stop.get_token()},
+                            [&] { free.release(); });
+    });
+    begun.acquire();
+    std::future<void> answered;
+    {
+        const FullLog log;
+        stop.request_stop();
+        answered = std::async(std::launch::async, [&] {
+            while (!instance.stuck()) std::this_thread::yield();
+        });
+        CHECK(answered.wait_for(10s) == std::future_status::ready);
+    }
+    answered.get();
+    goes_on.release();
+    free.acquire();
+    CHECK(given_up.get().outcome == Outcome::Retry);
 }
