@@ -139,8 +139,10 @@ RawAnswer CallState::close() {
 }
 
 bool CallState::still_open(std::string_view function) {
-    const std::scoped_lock lock(mutex_);
-    if (open_) return true;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (open_) return true;
+    }
     log::error("PROMO-6003", "strategy misbehaved",
                {{"strategy", host_->strategy()},
                 {"reason", std::string(function) + " after the verb had returned"}});
@@ -299,18 +301,29 @@ void CallState::answer(const promotiond_result& result) {
 }
 
 Result<std::string> CallState::scratch() {
-    const std::scoped_lock lock(mutex_);
-    if (!scratch_.empty()) return scratch_.string();
+    {
+        const std::scoped_lock lock(mutex_);
+        if (!scratch_.empty()) return scratch_.string();
+    }
+    // Without the lock: who ends the call does not wait for a slow disk.
     const auto& root = host_->services().scratch;
     std::error_code failed;
     std::filesystem::create_directories(root, failed);
-    std::string pattern = (root / "call-XXXXXX").string();
-    if (failed || ::mkdtemp(pattern.data()) == nullptr) {
+    std::string made = (root / "call-XXXXXX").string();
+    if (failed || ::mkdtemp(made.data()) == nullptr) {
         return Error{ErrorKind::Transient,
                      "cannot make a scratch directory below " + root.string()};
     }
-    scratch_ = pattern;
-    return pattern;
+    std::string kept;
+    {
+        const std::scoped_lock lock(mutex_);
+        if (open_ && scratch_.empty()) scratch_ = made;
+        kept = scratch_.string();
+    }
+    // The call ended meanwhile, or another thread of the plugin was quicker.
+    if (kept != made) std::filesystem::remove(made, failed);
+    if (kept.empty()) return Error{ErrorKind::Cancelled, "the call has ended"};
+    return kept;
 }
 
 }  // namespace promotiond::strategy

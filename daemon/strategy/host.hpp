@@ -95,6 +95,7 @@ public:
     // False, and recorded as a breach, once the verb has returned.
     [[nodiscard]] bool still_open(std::string_view function);
     void breach(std::string what);
+    // Made at the first time. Transient: it cannot be made; Cancelled: the call has ended.
     [[nodiscard]] Result<std::string> scratch();
 
 private:

@@ -16,6 +16,7 @@
 #include "unit/strategy_fixture.hpp"
 
 using namespace std::chrono_literals;
+using promotiond::strategy::CallState;
 using promotiond::strategy::Host;
 using promotiond::strategy::HostServices;
 using promotiond::strategy::Instance;
@@ -140,4 +141,36 @@ TEST_CASE("strategy: an instance answers while what a given up verb left is clea
     goes_on.release();
     free.acquire();
     CHECK(given_up.get().outcome == Outcome::Retry);
+}
+
+TEST_CASE("strategy: a call answers while the log waits for a disk") {
+    Services services;
+    const Host host("plain", std::make_shared<const HostServices>(services.host()));
+    CallState call(host);
+    std::future<bool> open;
+    std::future<bool> cancelled;
+    {
+        const FullLog log;
+        std::binary_semaphore says{0};
+        open = std::async(std::launch::async, [&] {
+            says.release();
+            return call.still_open("log");
+        });
+        says.acquire();
+        cancelled = std::async(std::launch::async, [&] { return call.cancelled(); });
+        CHECK(cancelled.wait_for(10s) == std::future_status::ready);
+    }
+    CHECK(cancelled.get());
+    CHECK_FALSE(open.get());
+}
+
+TEST_CASE("strategy: a call that ended while its scratch directory was made leaves none") {
+    Services services;
+    const Host host("plain", std::make_shared<const HostServices>(services.host()));
+    CallState call(host);
+    call.open({});
+    CHECK(call.scratch());
+    call.end().clear();
+    CHECK_FALSE(call.scratch());
+    CHECK(std::filesystem::is_empty(services.directory.path() / "scratch"));
 }
