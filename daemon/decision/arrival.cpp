@@ -80,8 +80,9 @@ bool ran_in(const Environment& environment, const std::string& target, const His
             const std::string& revision, WallTime before) {
     const auto evidence = evidence_of(environment, target, history);
     return runs_in(environment, target, history, revision) &&
-           std::all_of(evidence.begin(), evidence.end(),
-                       [&](const Evidence* each) { return each->seen < before; });
+           std::all_of(evidence.begin(), evidence.end(), [&](const Evidence* each) {
+               return each->previous_revision.empty() || each->seen < before;
+           });
 }
 
 bool runs_to_stay(const Environment& environment, const std::string& target, const History& history,

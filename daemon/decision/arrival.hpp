@@ -12,7 +12,8 @@ namespace promotiond::decision {
 [[nodiscard]] bool runs_in(const model::Environment& environment, const std::string& target,
                            const model::History& history, const std::string& revision);
 
-// True if they do, and were seen to before that time.
+// True if they do, and did before that time: those that were never seen to run anything else may
+// have run it for long before they were looked at.
 [[nodiscard]] bool ran_in(const model::Environment& environment, const std::string& target,
                           const model::History& history, const std::string& revision,
                           WallTime before);

@@ -174,6 +174,22 @@ TEST_CASE("arrival: a target that is behind takes nothing back, though what it r
     }
 }
 
+TEST_CASE("arrival: what is first seen there after another one was decided takes nothing back") {
+    const std::string promotion =
+        GENERATE("{notification: {}}", "{manual: true, notification: {}}");
+    Story story(
+        "[{name: dev, targets: [{namespace: a}, {namespace: b}]}, {name: prod, targets: "
+        "[{namespace: prod}]}]",
+        promotion);
+    REQUIRE(story.see("dev", "a", "2.0.0").due.size() == 1);
+    story.see("prod", "prod", "1.0.0");  // and has run it for long
+    for (const auto& behind : {story.see("dev", "b", "1.0.0"), story.tell("dev", "b", "1.0.0")}) {
+        CHECK(behind.due.empty());
+        CHECK(has_code(behind, "merely-behind"));
+    }
+    CHECK(story.see("dev", "b", "2.0.0").existing.size() == 1);
+}
+
 TEST_CASE("arrival: a failure in between does not hide what was merged and is not there yet") {
     Story story = overtaking(kManual);
     story.see("dev", "dev", "1.0.0");
