@@ -51,9 +51,10 @@ Outcome settled(const PullRequest& request) {
 Result<void> hold(PullRequest& request, const PullRequestOptions& options, Forge& forge) {
     if (!request.auto_merge || options.auto_merge) return {};
     auto stopped = forge.stop_auto_merge(request);
-    if (!stopped) return passes(stopped.error()) ? std::move(stopped) : Result<void>();
-    request.auto_merge = false;
-    return {};
+    if (stopped) request.auto_merge = false;
+    const bool lasting =
+        !stopped && !passes(stopped.error()) && stopped.error().kind != ErrorKind::Cancelled;
+    return lasting ? Result<void>() : std::move(stopped);
 }
 
 Poco::JSON::Object::Ptr details_of(const PullRequestConfig& config, Mirror& mirror,

@@ -113,7 +113,10 @@ Result<Outcome> Rebuild::build(Standing& standing, Call& call) {
         // The Pipeline names another base now, which is for its next promotion.
         if ((*request)->base_branch != prepared->base) return standing.answer;
         if (prepared->changes.empty()) return close(**request, *prepared);
-        if (auto held = stop_merge(standing, **request); !held) return Error(held.error());
+        const bool stands = *made && (*made)->base_head == prepared->base_head;
+        if (!stands) {  // else nothing is pushed
+            if (auto held = stop_merge(standing, **request); !held) return Error(held.error());
+        }
         commit = change.push(*prepared, MovedBase::Refused, *commit);
         if (!commit) return commit.error();
         *made = *std::move(prepared);

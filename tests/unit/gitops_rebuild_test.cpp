@@ -128,9 +128,11 @@ TEST_CASE("rebuild: a forge that has not seen the new branch yet is not pushed t
     Scene scene;
     (void)scene.look();
     scene.says_conflict();
+    scene.request().auto_merge = true;  // the gate has let it go
     CHECK(scene.look().code == PROMOTIOND_PENDING);
     CHECK(scene.look().code == PROMOTIOND_PENDING);
     CHECK(remote.pushes == 2);
+    CHECK(scene.request().auto_merge);
 }
 
 TEST_CASE("rebuild: what somebody else has pushed to the branch stays, and that is said once") {
@@ -233,7 +235,8 @@ TEST_CASE("rebuild: nothing merges by itself what is to wait, and the gate lets 
         CHECK(remote.pushes == 2);
     }
     SECTION("not pushed where it cannot be stopped now") {
-        scene.forge.stop_error = Error{ErrorKind::Transient, "timed out"};
+        const auto kind = GENERATE(ErrorKind::Transient, ErrorKind::Cancelled);
+        scene.forge.stop_error = Error{kind, "timed out"};
         CHECK(scene.look().code == PROMOTIOND_PENDING);
         CHECK(remote.pushes == 1);
     }
