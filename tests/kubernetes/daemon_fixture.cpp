@@ -159,6 +159,13 @@ void make_application(const Cluster& cluster, const std::string& ns, const std::
                   "\nmetadata: {name: app, namespace: " + ns + "}\nspec: {}\n");
 }
 
+std::string make_target_spaces() {
+    auto ns = make_spaces(management());
+    make_application(management(), ns);
+    make_application(management(), ns + "-prod");
+    return ns;
+}
+
 void runs(const Cluster& cluster, const std::string& ns, const std::string& revision,
           const std::string& kind) {
     const bool helm = kind == "HelmRelease";
@@ -192,6 +199,11 @@ std::string condition(const std::string& ns, const std::string& type, const std:
                std::string(each.at("reason").as_string());
     }
     return "";
+}
+
+bool is_ready(const std::string& ns, const std::string& name) {
+    return eventually(
+        [&] { return condition(ns, "Ready", name) == "True ReconciliationSucceeded"; });
 }
 
 std::string target(const std::string& ns, const char* member) {

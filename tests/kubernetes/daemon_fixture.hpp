@@ -84,6 +84,8 @@ inline constexpr const char* kNotify = "{strategy: {notification: {}}}";
 
 void make_application(const Cluster& cluster, const std::string& ns,
                       const std::string& kind = "HelmRelease", const std::string& version = "v2");
+// As make_spaces(), with applications that run nothing yet in both namespaces of management().
+[[nodiscard]] std::string make_target_spaces();
 // As its controller would.
 void runs(const Cluster& cluster, const std::string& ns, const std::string& revision,
           const std::string& kind = "HelmRelease");
@@ -99,6 +101,8 @@ void make_cluster_ready(const std::string& ns, const std::string& name, bool rea
 // "True Reason", or nothing.
 [[nodiscard]] std::string condition(const std::string& ns, const std::string& type,
                                     const std::string& name = "app");
+// Waits for the Pipeline's Ready.
+[[nodiscard]] bool is_ready(const std::string& ns, const std::string& name = "app");
 // A member of the dev target's status, as JSON; empty if there is none.
 [[nodiscard]] std::string target(const std::string& ns, const char* member);
 // Reasons of the Events about the namespace's Pipelines whose note has the text, in the order of

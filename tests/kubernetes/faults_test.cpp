@@ -13,19 +13,6 @@ constexpr const char* kDefinition = "pipelines.pipelines.weave.works";
 constexpr const char* kReleases = "helmreleases.helm.toolkit.fluxcd.io";
 const std::string kPipelinesOf = "/apis/pipelines.weave.works/v1alpha1/namespaces/";
 
-bool is_ready(const std::string& ns, const std::string& name = "app") {
-    return eventually(
-        [&] { return condition(ns, "Ready", name) == "True ReconciliationSucceeded"; });
-}
-
-// Applications that are there and run nothing yet, in both namespaces.
-std::string make_target_spaces() {
-    auto ns = make_spaces(management());
-    make_application(management(), ns);
-    make_application(management(), ns + "-prod");
-    return ns;
-}
-
 // Stores an object that the real definition would refuse, as an older one took it.
 void store_under_loose_definition(const std::string& object, const Cluster& cluster) {
     const auto definition = json::parse(cluster.must({"get", "crd", kDefinition, "-o", "json"}));

@@ -134,8 +134,9 @@ TEST_CASE("manifests: the image is the chart's, of the same version") {
     const std::string chart{std::istreambuf_iterator<char>(file), {}};
     const std::string key = "appVersion: ";
     const auto at = chart.find(key) + key.size();
-    const auto image = "image: ghcr.io/promotiond/promotiond:" +
-                       chart.substr(at, chart.find('\n', at) - at) + "\n";
+    const auto image =
+        "image: ghcr.io/promotiond/promotiond:" + chart.substr(at, chart.find('\n', at) - at) +
+        "\n";
     for (const auto& folder : {kManifests, kManifests + "/sidecar"})
         CHECK(Cluster::shared().must({"kustomize", folder}).find(image) != std::string::npos);
 }

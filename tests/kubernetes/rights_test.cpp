@@ -10,19 +10,6 @@ namespace json = boost::json;
 
 namespace {
 
-bool is_ready(const std::string& ns, const std::string& name = "app") {
-    return eventually(
-        [&] { return condition(ns, "Ready", name) == "True ReconciliationSucceeded"; });
-}
-
-// Applications that are there and run nothing yet, in both namespaces.
-std::string make_target_spaces() {
-    auto ns = make_spaces(management());
-    make_application(management(), ns);
-    make_application(management(), ns + "-prod");
-    return ns;
-}
-
 // The daemon's own account, at first without any right.
 class Account {
 public:

@@ -8,15 +8,6 @@
 using namespace promotiond::tests;
 namespace json = boost::json;
 
-namespace {
-
-bool is_ready(const std::string& ns, const std::string& name) {
-    return eventually(
-        [&] { return condition(ns, "Ready", name) == "True ReconciliationSucceeded"; });
-}
-
-}  // namespace
-
 TEST_CASE("secrets: a promotion waits for a Secret at no cost, and tells of it once") {
     const auto ns = make_spaces(management());
     make_application(management(), ns);

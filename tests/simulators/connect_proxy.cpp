@@ -9,6 +9,8 @@
 #include <array>
 #include <stdexcept>
 
+#include "tests/simulators/loopback.hpp"
+
 namespace promotiond::simulators {
 namespace {
 
@@ -58,13 +60,7 @@ std::size_t pass_on(int from, int to, std::size_t most) {
 ConnectProxy::ConnectProxy(std::uint16_t target_port, std::size_t dies_after)
     : target_port_(target_port), dies_after_(dies_after) {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    auto address = loopback(0);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 16) != 0 ||
-        ::getsockname(listener_, generic, &size) != 0)
-        throw std::runtime_error("cannot listen on loopback");
-    port_ = ntohs(address.sin_port);
+    port_ = listen_on_loopback(listener_);
     acceptor_ = std::jthread([this](const std::stop_token& stop) { accept_all(stop); });
 }
 

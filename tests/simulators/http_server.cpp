@@ -12,6 +12,8 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "tests/simulators/loopback.hpp"
+
 namespace promotiond::simulators {
 namespace {
 
@@ -152,15 +154,7 @@ HttpServer::~HttpServer() {
 
 void HttpServer::listen_on_loopback() {
     listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 16) != 0 ||
-        ::getsockname(listener_, generic, &size) != 0)
-        throw std::runtime_error("cannot listen on loopback");
-    port_ = ntohs(address.sin_port);
+    port_ = simulators::listen_on_loopback(listener_);
     acceptor_ = std::jthread([this](const std::stop_token& stop) { accept_all(stop); });
 }
 

@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "gitops_mirror_fixture.hpp"
+#include "tests/simulators/loopback.hpp"
 
 using namespace promotiond::gitops_test;
 
@@ -35,15 +36,7 @@ public:
                "PidFile none\nLogLevel QUIET\n";
         if (!std::filesystem::exists(kProgram))
             throw std::runtime_error("no sshd; install openssh-server");
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        auto* generic = reinterpret_cast<sockaddr*>(&address);
-        if (::bind(listener_, generic, size) != 0 || ::listen(listener_, 16) != 0 ||
-            ::getsockname(listener_, generic, &size) != 0)
-            throw std::runtime_error("cannot listen on loopback");
-        port_ = ntohs(address.sin_port);
+        port_ = promotiond::simulators::listen_on_loopback(listener_);
         acceptor_ = std::jthread([this] { serve_all(); });
     }
     SshServer(const SshServer&) = delete;
